@@ -1,0 +1,50 @@
+"""What an engine hears: one 64-byte record for market data, our own orders, and the clock.
+
+An L2 book arrives as a run of `LEVEL` events that share a time: the first of a whole snapshot
+carries `SNAPSHOT` (forget the old book), the last of any run carries `LAST` (the book is consistent
+now, decide). A delta feed sends runs without `SNAPSHOT`. Both end as the same book.
+"""
+
+from engine.record import f8, i2, i4, i8, record
+
+BUY, SELL = 1, -1
+
+# market data
+LEVEL = 1  # px, sz (0 removes the level), side: BUY is a bid; ref = number of orders at the level
+TRADE = 2  # public print: px, sz, side of the aggressor, id = venue's trade id, ref = same for one sweep
+REFERENCE = 3  # mid of the leading venue in px
+CONTEXT = 4  # px = mark, extra = hourly funding rate, sz = open interest in coins
+TIMER = 5  # nothing but time
+# our own orders; ref = our client order id
+ACCEPTED = 10  # resting at px with sz
+REJECTED = 11  # flags = reason
+CANCELED = 12
+FILL = 13  # px, sz, side of ours, id = venue's fill id, extra = fee paid in USD (negative: rebate)
+FUNDING = 14  # extra = USD received (negative: paid), id = venue's payment id
+# the connection
+DISCONNECTED = 20
+CONNECTED = 21
+
+# flags of LEVEL
+SNAPSHOT, LAST = 1, 2
+# flags of REJECTED
+POST_ONLY, MIN_NOTIONAL, NO_MARGIN, RATE_LIMIT, UNKNOWN_ORDER, HALTED = 1, 2, 3, 4, 5, 6
+
+
+@record
+class Event:
+    """One event; prices in quote currency, sizes in coins, times in ns since 1970 UTC."""
+
+    kind: i2
+    side: i2
+    flags: i4
+    ts_ns: i8  # the venue's time
+    recv_ns: i8  # when we heard of it; never before ts_ns
+    px: f8
+    sz: f8
+    id: i8
+    ref: i8
+    extra: f8
+
+
+assert Event.dtype.itemsize == 64  # noqa: S101 - the wire size is part of the contract

@@ -1,0 +1,141 @@
+"""State as data: `@record` declares packed memory, `@kernel` compiles the functions that change it.
+
+A record class is never instantiated; it *is* its numpy dtype. All memory of an engine is one array
+of one record, so a checkpoint is the array's bytes and a restart changes nothing.
+
+Set ``GANGWAY_JIT=0`` to run the same source uncompiled, for coverage and debugging.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+f8 = np.float64
+i8 = np.int64
+i4 = np.int32
+i2 = np.int16
+
+JIT = os.environ.get("GANGWAY_JIT", "1") != "0"
+
+
+class SchemaMismatchError(ValueError):
+    """A checkpoint was written by another layout of the record."""
+
+
+def source_hash() -> str:
+    """Return the SHA-256 of the engine's Python sources, as hex.
+
+    It names the code version in every verdict. Kernels are cached under it, because numba only
+    notices a change in the file of the outermost function, never in the functions it calls.
+    """
+    digest = hashlib.sha256()
+    root = Path(__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        digest.update(str(path.relative_to(root)).encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+numba.config.CACHE_DIR = str(  # pyright: ignore[reportAttributeAccessIssue]
+    Path(__file__).parent / "__pycache__" / f"kernels-{source_hash()[:16]}"
+)
+
+
+def record(cls: type) -> Any:
+    """Give a class of annotations the dtype they describe, as ``cls.dtype``.
+
+    A field is a scalar (`f8`, `i8`, `i4`, `i2`), another record, or a tuple ``(field, shape)`` for an array
+    of either.
+
+    Examples
+    --------
+    >>> @record
+    ... class Order:
+    ...     px: f8
+    ...     state: i8
+    >>> @record
+    ... class Book:
+    ...     orders: (Order, 4)
+    ...     depth: (f8, (2, 3))
+    >>> books = zeros(Book)
+    >>> books[0].orders[2].px = 7.0
+    >>> float(books[0].orders[2].px)
+    7.0
+    """
+    fields = [(name, *_field(spec)) for name, spec in get_type_hints(cls).items()]
+    cls.dtype = np.dtype((np.record, np.dtype(fields, align=True)))  # pyright: ignore
+    return cls
+
+
+def _field(spec: Any) -> tuple[Any, ...]:
+    if isinstance(spec, tuple):
+        inner, shape = spec
+        return _scalar(inner), shape
+    return (_scalar(spec),)
+
+
+def _scalar(spec: Any) -> Any:
+    dtype = getattr(spec, "dtype", None)
+    return dtype if isinstance(dtype, np.dtype) else spec
+
+
+def zeros(cls: Any, n: int = 1) -> NDArray[Any]:
+    """Return `n` zeroed records of class `cls`; index an element to read and write its fields."""
+    return np.zeros(n, cls.dtype)
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile a function over records and scalars; with ``GANGWAY_JIT=0`` return it as it is.
+
+    Division by zero gives infinity or NaN in both modes, as numpy does.
+    """
+    if not JIT:
+        return function
+    return numba.njit(cache=True, error_model="numpy")(function)
+
+
+def schema_hash(dtype: np.dtype) -> bytes:
+    """Return 32 bytes that change with any field's name, type, order or offset.
+
+    >>> schema_hash(np.dtype("f8")) == schema_hash(np.dtype("i8"))
+    False
+    """
+    return hashlib.sha256(repr(_layout(dtype)).encode()).digest()
+
+
+def _layout(dtype: np.dtype) -> Any:
+    if dtype.subdtype is not None:
+        inner, shape = dtype.subdtype
+        return (_layout(inner), shape)
+    if dtype.fields is None:
+        return dtype.str
+    return [(name, _layout(field[0]), field[1]) for name, field in dtype.fields.items()]
+
+
+def dump_state(state: NDArray[Any]) -> bytes:
+    """Return a checkpoint of `state`: the schema's hash, then its bytes."""
+    return schema_hash(state.dtype) + state.tobytes()
+
+
+def load_state(cls: Any, blob: bytes) -> NDArray[Any]:
+    """Return the state in a checkpoint written by `dump_state`.
+
+    Raises
+    ------
+    SchemaMismatchError
+        if the checkpoint was written by another layout of `cls`, or is cut short.
+    """
+    if blob[:32] != schema_hash(cls.dtype):
+        raise SchemaMismatchError(
+            f"checkpoint holds another layout of {cls.__name__}; delete it to start this engine anew, "
+            "or run the code version that wrote it"
+        )
+    if (len(blob) - 32) % cls.dtype.itemsize:
+        raise SchemaMismatchError(f"checkpoint of {cls.__name__} is cut short at {len(blob)} bytes")
+    return np.frombuffer(blob, cls.dtype, offset=32).copy()
