@@ -14,7 +14,8 @@ LEVEL = 1  # px, sz (0 removes the level), side: BUY is a bid; ref = number of o
 TRADE = 2  # public print: px, sz, side of the aggressor, id = venue's trade id, ref = same for one sweep
 REFERENCE = 3  # mid of the leading venue in px
 CONTEXT = 4  # px = mark, extra = hourly funding rate, sz = open interest in coins
-TIMER = 5  # nothing but time
+TIMER = 5  # the feed is alive and nothing changed
+CLOCK = 6  # our own clock; says nothing about the feed
 # our own orders; ref = our client order id
 ACCEPTED = 10  # resting at px with sz
 REJECTED = 11  # flags = reason

@@ -28,22 +28,26 @@ class SchemaMismatchError(ValueError):
     """A checkpoint was written by another layout of the record."""
 
 
-def source_hash() -> str:
-    """Return the SHA-256 of the engine's Python sources, as hex.
+ROOT = Path(__file__).parent
 
-    It names the code version in every verdict. Kernels are cached under it, because numba only
-    notices a change in the file of the outermost function, never in the functions it calls.
+
+def source_hash(containing: bytes = b"") -> str:
+    """Return the SHA-256, as hex, of the engine's Python sources that contain a text.
+
+    The hash of all of them is the code version in every verdict.
     """
     digest = hashlib.sha256()
-    root = Path(__file__).parent
-    for path in sorted(root.rglob("*.py")):
-        digest.update(str(path.relative_to(root)).encode())
-        digest.update(path.read_bytes())
+    for path in sorted(ROOT.rglob("*.py")):
+        source = path.read_bytes()
+        if containing in source:
+            digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + source)
     return digest.hexdigest()
 
 
+# numba notices a change in the file of the outermost function, never in the functions it calls:
+# so kernels are cached under the hash of every file that declares or compiles anything
 numba.config.CACHE_DIR = str(  # pyright: ignore[reportAttributeAccessIssue]
-    Path(__file__).parent / "__pycache__" / f"kernels-{source_hash()[:16]}"
+    ROOT / "__pycache__" / f"kernels-{source_hash(b'engine.record')[:16]}"
 )
 
 

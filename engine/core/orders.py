@@ -1,0 +1,124 @@
+"""Our orders: one slot per side and ladder level, with a three-valued truth.
+
+An order is *resting* (the venue said so), *gone* (the slot is free), or *unknown* (asked, not
+answered). Exposure counts unknown as live: the worst case is that it fills.
+"""
+
+from typing import Any
+
+from engine.actions import CANCEL, MODIFY, PLACE
+from engine.events import ACCEPTED, BUY, CANCELED, FILL, REJECTED, UNKNOWN_ORDER
+from engine.instrument import to_units
+from engine.record import f8, i8, kernel, record
+
+MAX_LEVELS = 25
+SLOTS = 2 * MAX_LEVELS
+
+GONE, RESTING, PLACING, CANCELING, MODIFYING = 0, 1, 2, 3, 4
+
+
+@record
+class Order:
+    """One slot; `sz` is what may still fill."""
+
+    state: i8
+    cloid: i8
+    side: i8
+    px: i8  # units
+    sz: f8
+    asked_sz: f8  # of a modify on its way
+    asked_px: i8
+    ts_ns: i8  # when the last request left
+
+
+@record
+class Orders:
+    """Bids are slots 0..24, asks 25..49, best level first."""
+
+    slot: (Order, SLOTS)
+    next_cloid: i8
+    requests: i8  # ever sent
+
+
+@kernel
+def slot_of(side: int, level: int) -> int:
+    """Return the slot of a ladder level."""
+    return level if side == BUY else MAX_LEVELS + level
+
+
+@kernel
+def request(orders: Any, action: Any, kind: int, k: int, side: int, px: int, sz: float) -> None:
+    """Write a request for slot `k` into `action`, and remember that the answer is unknown."""
+    o = orders.slot[k]
+    if kind == PLACE:
+        orders.next_cloid += 1
+        o.cloid = orders.next_cloid
+        o.side = side
+        o.px = px
+        o.sz = sz
+        o.state = PLACING
+    elif kind == MODIFY:
+        o.asked_px = px
+        o.asked_sz = sz
+        o.state = MODIFYING
+    elif kind == CANCEL:
+        o.state = CANCELING
+    o.ts_ns = action.ts_ns
+    orders.requests += 1
+    action.kind = kind
+    action.side = o.side
+    action.cloid = o.cloid
+
+
+@kernel
+def hear(orders: Any, i: Any, e: Any) -> None:
+    """Absorb the venue's answer about one of our orders; answers about forgotten orders are ignored."""
+    k = find(orders, e.ref)
+    if k < 0:
+        return
+    o = orders.slot[k]
+    if e.kind == ACCEPTED:
+        o.px = to_units(i, e.px)
+        o.sz = e.sz
+        if o.state != CANCELING:
+            o.state = RESTING
+    elif e.kind == FILL:
+        o.sz -= e.sz
+        if o.sz * i.lots_per_coin < 0.5:
+            o.state = GONE
+    elif e.kind == CANCELED:
+        o.state = GONE
+    elif e.kind == REJECTED and not (e.flags == UNKNOWN_ORDER and o.state == CANCELING):
+        o.state = GONE
+    # a cancel refused as unknown means that the order's last fill is on its way: wait for it
+
+
+@kernel
+def find(orders: Any, cloid: int) -> int:
+    """Return the slot that holds `cloid`, or -1."""
+    for k in range(SLOTS):
+        if orders.slot[k].state != GONE and orders.slot[k].cloid == cloid:
+            return k
+    return -1
+
+
+@kernel
+def exposure(orders: Any, side: int) -> float:
+    """Return the size [coins] that may still fill on one side, unknown orders at their worst."""
+    total = 0.0
+    first = slot_of(side, 0)
+    for k in range(first, first + MAX_LEVELS):
+        o = orders.slot[k]
+        if o.state == MODIFYING:
+            total += max(o.sz, o.asked_sz)
+        elif o.state != GONE:
+            total += o.sz
+    return total
+
+
+@kernel
+def cancel_all(orders: Any) -> None:
+    """Mark every live order as being cancelled: a cancel-all is on its way."""
+    for k in range(SLOTS):
+        if orders.slot[k].state != GONE:
+            orders.slot[k].state = CANCELING

@@ -1,0 +1,72 @@
+"""A verdict in one sentence, with numbers a desk can read aloud."""
+
+from collections.abc import Iterable, Sequence
+
+from engine.gates.verdict import CriterionResult, Outcome
+
+
+def quantity(value: float, unit: str) -> str:
+    """Return a number with its unit.
+
+    >>> quantity(0.405, "share"), quantity(5.94, "bps"), quantity(1_250_000.0, "usd")
+    ('40.5 %', '5.9 bps', '$1.25M')
+    >>> quantity(3.0, "x"), quantity(8.0, "fills/h"), quantity(0.0, "count")
+    ('3.0x', '8.0 fills/h', '0')
+    """
+    if unit == "share":
+        return f"{100 * value:.4g} %"
+    if unit == "usd":
+        return f"${value / 1e6:.3g}M" if abs(value) >= 1e6 else f"${value:,.0f}"
+    if unit == "x":
+        return f"{value:.1f}x"
+    if unit in ("count", "fills", "orders", "days"):
+        return f"{value:g}" if unit == "count" else f"{value:g} {unit}"
+    return f"{value:.2f}" if unit == "ratio" else f"{value:.1f} {unit}"
+
+
+def line(result: CriterionResult) -> str:
+    """Return one criterion in words: what was measured, against what.
+
+    The number decides the tier that is named: the fail tier where it was crossed, else the bar.
+    """
+    title = result.title or result.metric
+    if result.verdict == "ERROR":
+        return f"{title}: {result.note}"
+    if result.value is None:
+        return f"no {title[:1].lower()}{title[1:]}"
+    tier, at = ("fail tier", result.fail) if result.label == "fail" else ("bar", result.bound)
+    held = "" if at is None else f" against a {tier} of {quantity(at, result.unit)}"
+    return f"{title.lower()} {quantity(result.value, result.unit)}{held}"
+
+
+def sentence(
+    outcome: Outcome,
+    results: Sequence[CriterionResult],
+    *,
+    hours: float | None,
+    more_hours: float | None,
+    exhausted: bool = False,
+) -> str:
+    """Return the verdict as one sentence.
+
+    `exhausted` says that the longest time allowed is used up without a decision either way.
+    """
+    head = outcome.replace("_", " ") + (f" after {hours:.1f} h" if hours is not None else "")
+    body = "; ".join(line(result) for result in _speaking(outcome, results, exhausted))
+    tail = f"; needs {more_hours:.1f} more hours" if outcome == "NOT_YET" and more_hours else ""
+    if exhausted:
+        tail = "; the longest time is used up, so a person chooses to extend, retune or drop"
+    if outcome == "PASS":
+        tail = ", and every other line holds" if len(results) > 1 else ""
+    return f"{head}: {body or 'nothing was measured'}{tail}."
+
+
+def _speaking(
+    outcome: Outcome, results: Sequence[CriterionResult], exhausted: bool
+) -> Iterable[CriterionResult]:
+    """Return the lines worth saying: those that decide, else the first of the gate."""
+    wanted: Outcome = "NOT_YET" if exhausted else outcome
+    deciding = [result for result in results if result.verdict == wanted]
+    if outcome == "PASS" or not deciding:
+        return results[:1]
+    return deciding[:4]

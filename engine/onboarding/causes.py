@@ -1,0 +1,93 @@
+"""What justifies a move: the verdicts and approvals a transition must cite."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from engine.onboarding import audit
+from engine.onboarding.stages import Stage, Trigger
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+# A verdict with one of these outcomes justifies the trigger. KILL asks for any verdict at all:
+# a move to safety must not wait for paperwork.
+_OUTCOMES: Final[dict[Trigger, tuple[str, ...]]] = {
+    "PASS": ("PASS",),
+    "FAIL": ("FAIL",),
+    "PAPER_ONLY": ("PASS", "NOT_YET", "NO_DATA"),
+    "KILL": ("PASS", "FAIL", "NOT_YET", "NO_DATA", "ERROR"),
+    "approve": ("PASS",),
+}
+
+
+class UncitedMoveError(ValueError):
+    """The move cites nothing that justifies it."""
+
+
+class Standing(NamedTuple):
+    """Where an asset stood when somebody judged it or decided on it."""
+
+    asset: str
+    stage: Stage
+    version: int
+
+    def __str__(self) -> str:
+        return f"{self.asset} in {self.stage!r} version {self.version}"
+
+
+def check(
+    con: "DuckDBPyConnection", here: Standing, trigger: Trigger, causes: Sequence[str]
+) -> None:
+    """Check that `causes` name rows about `here` that justify `trigger`.
+
+    Raises
+    ------
+    UncitedMoveError
+        if a cause is unknown or of another moment, or what is needed is not cited.
+    """
+    found = audit.find(con, causes)
+    for cause in causes:
+        _check_belongs(cause, found.get(cause), here)
+    if trigger.islower():
+        _check_decided(found.values(), here, trigger)
+    if trigger in _OUTCOMES:
+        _check_verdict(con, found.values(), here, trigger)
+
+
+def _check_belongs(cause: str, entry: audit.Entry | None, here: Standing) -> None:
+    if entry is None:
+        raise UncitedMoveError(f"{here}: cause {cause!r} is not in the audit; cite a recorded id")
+    about = (entry.asset, entry.body.get("stage"), entry.body.get("version"))
+    if about != tuple(here):
+        raise UncitedMoveError(
+            f"{here}: cause {cause!r} is about {about}; judge again and cite the new row"
+        )
+
+
+def _check_decided(found: Iterable[audit.Entry], here: Standing, trigger: Trigger) -> None:
+    if not any(e.kind == "approval" and e.body["decision"] == trigger for e in found):
+        raise UncitedMoveError(
+            f"{here}: {trigger!r} needs an approval that decided so; cite its id"
+        )
+
+
+def _check_verdict(
+    con: "DuckDBPyConnection", found: Iterable[audit.Entry], here: Standing, trigger: Trigger
+) -> None:
+    wanted = _OUTCOMES[trigger]
+    cited = [e.body["verdict"] for e in found if e.kind == "verdict"]
+    fitting = [v["gate"] for v in cited if v["verdict"] in wanted]
+    if not fitting:
+        raise UncitedMoveError(
+            f"{here}: {trigger!r} needs a verdict {' or '.join(wanted)}; "
+            f"cited: {', '.join(v['verdict'] for v in cited) or 'none'}"
+        )
+    latest = {
+        e.body["verdict"]["gate"]: e.body["verdict"]["verdict"]
+        for e in audit.about(con, "verdict", *here)
+    }
+    for gate in fitting:
+        if latest[gate] not in wanted:
+            raise UncitedMoveError(
+                f"{here}: gate {gate!r} has said {latest[gate]} since; cite its latest verdict"
+            )

@@ -1,0 +1,1 @@
+"""Runners: what drives an engine over a feed and a venue."""

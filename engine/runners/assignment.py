@@ -1,0 +1,37 @@
+"""What an engine is told to do: a pure function of where its asset stands."""
+
+from engine.onboarding.stages import engine_mode, fraction
+from engine.onboarding.store import AssetState
+from engine.runners.simulated import RunSpec
+
+SIMULATED_VENUES = ("sim", "tape")
+
+
+def assignment(state: AssetState, sample_s: float = 1.0) -> RunSpec | None:
+    """Return the run the asset's engine belongs to; None where no engine trades.
+
+    Raises
+    ------
+    ValueError
+        if the stage wants an engine and there is none for the asset's venue.
+    """
+    mode = engine_mode(state.stage)
+    if mode is None or state.run is None or state.config is None:
+        return None
+    if state.spec.venue not in SIMULATED_VENUES:
+        known = ", ".join(SIMULATED_VENUES)
+        raise ValueError(
+            f"venue {state.spec.venue!r} of {state.asset}: no engine trades there; "
+            f"use one of {known}"
+        )
+    return RunSpec(
+        run=state.run,
+        asset=state.asset,
+        mode=mode,
+        fraction=fraction(state.stage),
+        config=state.config,
+        scenario=state.spec.scenario,
+        seed=state.spec.seed,
+        tape=state.spec.tape,
+        sample_s=sample_s,
+    )

@@ -1,0 +1,137 @@
+"""Which judge speaks for which stage, and what it is shown.
+
+Gates know nothing of derivation or of stages; here the three meet, once.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.config import MakerConfig
+from engine.derive.auto_derive import Derived
+from engine.derive.decisions import asset_classes, derive_config, paper_duration
+from engine.derive.facts import MarketFacts
+from engine.gates.criteria import judge
+from engine.gates.loops import judge_loops
+from engine.gates.prelive import ChecklistItem, judge_prelive, prelive_checklist
+from engine.gates.verdict import CriterionResult, Verdict
+from engine.onboarding.store import AssetState
+from engine.policy import Policy
+from engine.record import source_hash
+from engine.thresholds import GatePolicy
+
+
+def market_facts(state: AssetState) -> MarketFacts:
+    """Return the facts the asset was found viable by."""
+    if state.facts is None:
+        raise ValueError(f"{state.asset} has no market facts; judge its viability first")
+    return MarketFacts.model_validate(state.facts)
+
+
+def judge_derivation(
+    state: AssetState, policy: Policy, now_ns: int
+) -> tuple[Verdict, MakerConfig | None]:
+    """Derive the configuration, and say whether the asset can be traded with this capital.
+
+    What cannot be derived (too little capital, unknown collateral) is a FAIL with its reason.
+    """
+    try:
+        config, derived = derive_config(state.spec, market_facts(state), policy)
+    except ValueError as error:
+        return _derivation(state, policy, now_ns, f"FAIL: {error}", None, None), None
+    words = (
+        f"PASS: profile {config.profile}, position limit {derived.max_position:.6g} coins, "
+        f"smallest order {derived.min_order:.6g}, gamma {config.gamma:g}, {config.levels} levels a "
+        f"side, kill switch at {config.kill_fraction:.0%}."
+    )
+    return _derivation(state, policy, now_ns, words, config, derived), config
+
+
+def judge_stage(
+    state: AssetState, evidence: Mapping[str, Any], extensions: int, policy: Policy, now_ns: int
+) -> Verdict:
+    """Judge the gate of a stage in which an engine trades.
+
+    Parameters
+    ----------
+    evidence
+        one row of the store's ``evidence`` query.
+    extensions
+        how often a person has chosen to extend validation in this attempt.
+    """
+    about: dict[str, Any] = {
+        "asset": state.asset,
+        "ts_ns": now_ns,
+        "config_hash": state.config.fingerprint() if state.config else None,
+        "code_version": source_hash(),
+    }
+    hours = evidence["hours"]
+    if state.stage == "paper":
+        return judge_loops(evidence, 60 * (hours or 0.0), policy, **about)
+    gate = _validation(state, extensions, policy)
+    if state.stage.startswith("ramp_"):
+        gate = policy.ramp.phase(state.stage).gate
+    return judge(gate, evidence, hours=hours, policy_hash=policy.hash, **about)
+
+
+def judge_checklist(
+    state: AssetState, verdicts: Mapping[str, Mapping[str, Any]], policy: Policy, now_ns: int
+) -> tuple[Verdict, tuple[ChecklistItem, ...]]:
+    """Judge the pre-live checklist from the newest verdict of every gate, by name."""
+    facts = market_facts(state)
+    expected, _ = derive_config(state.spec, facts, policy)
+    config = state.config or expected
+    margin = facts.available_margin_usd
+    items = prelive_checklist(config, expected, verdicts, available_margin_usd=margin)
+    return judge_prelive(
+        items,
+        policy,
+        asset=state.asset,
+        ts_ns=now_ns,
+        config_hash=config.fingerprint(),
+        code_version=source_hash(),
+    ), items
+
+
+def _validation(state: AssetState, extensions: int, policy: Policy) -> GatePolicy:
+    facts = market_facts(state)
+    gate = policy.paper.validation_for(asset_classes(facts, policy))
+    return gate.extended(extensions * paper_duration(facts, policy).min_hours)
+
+
+def _derivation(
+    state: AssetState,
+    policy: Policy,
+    now_ns: int,
+    words: str,
+    config: MakerConfig | None,
+    derived: Derived | None,
+) -> Verdict:
+    line = (
+        None
+        if derived is None
+        else CriterionResult(
+            metric="max_position",
+            title="Position limit over the smallest order",
+            unit="coins",
+            value=derived.max_position,
+            direction="higher",
+            minimum=derived.min_order,
+            bound=derived.min_order,
+            verdict="PASS",
+            label="minimum",
+        )
+    )
+    return Verdict(
+        gate="derive",
+        asset=state.asset,
+        verdict="FAIL" if line is None else "PASS",
+        criteria=() if line is None else (line,),
+        hours=None,
+        hours_needed=0.0,
+        more_hours=None,
+        words=words,
+        policy_hash=policy.hash,
+        config_hash=config.fingerprint() if config else None,
+        code_version=source_hash(),
+        ts_ns=now_ns,
+    )

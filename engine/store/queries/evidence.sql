@@ -1,0 +1,124 @@
+-- What one run has shown: one row, and NULL wherever there is no evidence.
+-- $run: the run.  $since_ns: only what came after this time (default: all).  $capital_usd: the allocation.
+-- Cumulative counters are taken relative to the last sample at or before $since_ns.
+WITH s_all AS (SELECT * FROM samples WHERE run = $run),
+since AS (SELECT coalesce($since_ns::BIGINT, -9223372036854775807) AS ts_ns),
+base AS (  -- where the clocks stood when the evidence began
+  SELECT coalesce(max(live_s), 0) AS live_s, coalesce(max(quote_s), 0) AS quote_s, coalesce(max(gap_s), 0) AS gap_s,
+         coalesce(max(filled_orders), 0) AS filled_orders, coalesce(max(actions), 0) AS actions,
+         coalesce(max(null_n), 0) AS null_n, coalesce(max(null_adverse), 0) AS null_adverse,
+         arg_max(equity_usd, seq) AS equity_usd
+  FROM s_all, since WHERE s_all.ts_ns <= since.ts_ns
+),
+s AS (
+  SELECT s_all.*, greatest(ceil((s_all.live_s - base.live_s) / 3600)::BIGINT - 1, 0) AS hour,
+         s_all.ts_ns // 86400000000000 AS day
+  FROM s_all, since, base WHERE s_all.ts_ns > since.ts_ns
+),
+last AS (
+  SELECT any_value(asset) AS asset, any_value(mode) AS mode, min(ts_ns) AS first_ns, max(ts_ns) AS last_ns,
+         max(live_s) AS live_s, max(quote_s) AS quote_s, max(gap_s) AS gap_s, max(filled_orders) AS filled_orders,
+         max(actions) AS actions, max(null_n) AS null_n, max(null_adverse) AS null_adverse,
+         arg_min(equity_usd, seq) AS first_equity_usd, arg_max(equity_usd, seq) AS equity_usd,
+         arg_max(realized_usd, seq) AS realized_usd, arg_max(position, seq) AS position,
+         arg_max(calibration, seq) AS calibration, arg_max(as_progress, seq) AS as_progress,
+         arg_max(kappa_progress, seq) AS kappa_progress, arg_max(kappa, seq) AS kappa,
+         arg_max(kappa_confidence, seq) AS kappa_confidence, arg_max(sigma, seq) AS sigma,
+         arg_max(own_fills, seq) AS own_fills, arg_max(outcomes, seq) AS outcomes
+  FROM s
+),
+start AS (SELECT coalesce(base.equity_usd, last.first_equity_usd) AS equity_usd FROM base, last),
+-- fills and what became of them
+f AS (
+  SELECT count(*) AS fills, count(*) FILTER (fills.ts_ns > last.last_ns - 3600000000000) AS fills_last_hour
+  FROM last, since, fills WHERE fills.run = $run AND fills.ts_ns > since.ts_ns
+),
+m AS (
+  SELECT count(mk5) AS markouts,
+         sum(notional_usd * (mk5 - fee_bps)) / nullif(sum(notional_usd) FILTER (mk5 IS NOT NULL), 0) AS edge_bps,
+         sum(notional_usd * (mk60 - fee_bps)) / nullif(sum(notional_usd) FILTER (mk60 IS NOT NULL), 0) AS edge_60_bps,
+         sum(notional_usd * (mk300 - fee_bps)) / nullif(sum(notional_usd) FILTER (mk300 IS NOT NULL), 0) AS edge_300_bps,
+         sum(notional_usd * (mk5 - fee_bps)) FILTER (early)
+           / nullif(sum(notional_usd) FILTER (mk5 IS NOT NULL AND early), 0) AS edge_first_half_bps,
+         sum(notional_usd * (mk5 - fee_bps)) FILTER (NOT early)
+           / nullif(sum(notional_usd) FILTER (mk5 IS NOT NULL AND NOT early), 0) AS edge_second_half_bps,
+         stddev_samp(mk5 - fee_bps) AS edge_sd_bps,
+         avg((mk5 < -1)::INTEGER) AS as_rate, sum(notional_usd) AS notional_usd
+  FROM (
+    SELECT markouts.*, markouts.ts_ns <= last.first_ns + (last.last_ns - last.first_ns) // 2 AS early
+    FROM last, since, markouts WHERE markouts.run = $run AND markouts.ts_ns > since.ts_ns
+  )
+),
+-- whole hours of the evidence clock: their profit, and the spread we kept in them
+hourly AS (
+  SELECT hour, arg_max(equity_usd, seq) AS equity_usd, max(live_s) AS live_s, median(spread_ratio) AS spread_ratio
+  FROM s GROUP BY hour
+),
+whole AS (
+  SELECT hourly.equity_usd - lag(hourly.equity_usd, 1, start.equity_usd) OVER (ORDER BY hour) AS pnl_usd
+  FROM hourly, start, last, base
+  WHERE (hourly.hour + 1) * 3600 <= last.live_s - base.live_s + 1  -- a second late is whole
+),
+pnl AS (
+  SELECT count(*) AS hours_pnl, avg(pnl_usd) AS mean_usd, stddev_samp(pnl_usd) AS sd_usd,
+         avg(pnl_usd) / nullif(stddev_samp(pnl_usd), 0) AS ratio
+  FROM whole
+),
+spread AS (SELECT median(spread_ratio) AS spread_ratio FROM hourly),
+-- whole UTC days, give or take one per cent of a day at the run's two ends
+daily AS (
+  SELECT day, arg_max(equity_usd, seq) AS equity_usd FROM s GROUP BY day
+),
+day_pnl AS (
+  SELECT day, equity_usd - lag(equity_usd, 1, (SELECT equity_usd FROM start)) OVER (ORDER BY day) AS pnl_usd FROM daily
+),
+days AS (
+  SELECT count(*) AS days, count(*) FILTER (pnl_usd > 0) AS positive_days
+  FROM day_pnl, last
+  WHERE day * 86400 >= last.first_ns / 1e9 - 864 AND (day + 1) * 86400 <= last.last_ns / 1e9 + 864
+),
+-- a gap is a stretch of samples in each of which the gap clock ran
+step AS (
+  SELECT seq, gap_s - lag(gap_s, 1, (SELECT gap_s FROM base)) OVER (ORDER BY seq) AS gap_s FROM s
+),
+island AS (
+  SELECT gap_s, count(*) FILTER (gap_s <= 0) OVER (ORDER BY seq) AS nr FROM step
+),
+gap AS (
+  SELECT max(gap_s) AS max_gap_s FROM (SELECT sum(gap_s) AS gap_s FROM island GROUP BY nr)
+),
+peak AS (
+  SELECT max(equity_usd) OVER (ORDER BY seq) - equity_usd AS drawdown_usd FROM s
+),
+e AS (
+  SELECT count(*) FILTER (name = 'kill') AS kill_triggers, count(*) FILTER (name = 'loop_broken') AS loops_broken
+  FROM since, events WHERE events.run = $run AND events.ts_ns > since.ts_ns
+)
+SELECT
+  $run AS run, last.asset, last.mode, last.first_ns, last.last_ns,
+  (last.live_s - base.live_s) / 3600 AS hours,
+  (last.quote_s - base.quote_s) / 3600 AS quoted_hours,
+  if(last.first_ns IS NULL, NULL, f.fills) AS fills,
+  if(last.first_ns IS NULL, NULL, f.fills_last_hour) AS fills_last_hour,
+  last.filled_orders - base.filled_orders AS filled_orders,
+  if(last.first_ns IS NULL, NULL, m.markouts) AS markouts, m.notional_usd, m.edge_bps, m.edge_60_bps, m.edge_300_bps,
+  m.edge_first_half_bps, m.edge_second_half_bps, m.edge_sd_bps,
+  (last.filled_orders - base.filled_orders) / nullif((last.quote_s - base.quote_s) / 3600, 0) AS fill_rate,
+  m.as_rate,
+  (last.null_adverse - base.null_adverse) / nullif(last.null_n - base.null_n, 0) AS as_null,
+  -- annualised from hours; the standard error is Lo's (2002) for independent returns
+  CASE WHEN pnl.hours_pnl >= 24 THEN pnl.ratio * sqrt(8766) END AS sharpe,
+  CASE WHEN pnl.hours_pnl >= 24 THEN sqrt((1 + pnl.ratio * pnl.ratio / 2) * 8766 / pnl.hours_pnl) END AS sharpe_se,
+  pnl.mean_usd AS pnl_hour_mean, pnl.sd_usd AS pnl_hour_sd,
+  pnl.mean_usd / $capital_usd::DOUBLE * 1e4 AS pnl_hour_mean_bps,
+  pnl.sd_usd / $capital_usd::DOUBLE * 1e4 AS pnl_hour_sd_bps,
+  if(last.first_ns IS NULL, NULL, pnl.hours_pnl) AS hours_pnl, last.equity_usd - start.equity_usd AS pnl_usd,
+  if(last.first_ns IS NULL, NULL, e.kill_triggers) AS kill_triggers,
+  if(last.first_ns IS NULL, NULL, e.loops_broken) AS loops_broken,
+  spread.spread_ratio, last.calibration, last.as_progress, last.kappa_progress, last.kappa, last.kappa_confidence,
+  last.sigma, last.own_fills, last.outcomes,
+  if(last.first_ns IS NULL, NULL, days.positive_days) AS positive_days, if(last.first_ns IS NULL, NULL, days.days) AS days,
+  if(last.first_ns IS NULL, NULL, greatest(gap.max_gap_s, 0)) AS max_gap_s, last.gap_s - base.gap_s AS gap_s,
+  (SELECT max(drawdown_usd) FROM peak) AS max_drawdown_usd,
+  last.equity_usd, last.realized_usd, last.position, last.actions - base.actions AS actions
+FROM base, last, start, f, m, pnl, spread, days, gap, e

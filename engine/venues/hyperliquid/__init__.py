@@ -1,0 +1,1 @@
+"""Hyperliquid on the wire: `answers` (shapes), `info` (requests), `listing`, `market`."""

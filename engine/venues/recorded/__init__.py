@@ -1,0 +1,1 @@
+"""Recordings others made: read `recording` (what a reader yields), `runs`, then one per source."""

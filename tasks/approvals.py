@@ -1,0 +1,117 @@
+"""Ask a person, and act on the answer: recorded once, moved at most once."""
+
+from typing import Any, cast
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import FlowRun
+from prefect.deployments import run_deployment
+
+from engine.onboarding.audit import Entry
+from engine.onboarding.stages import Trigger
+from engine.onboarding.store import AssetState, StaleApprovalError
+from engine.runners.standing import onboarding
+from engine.store.home import Home
+from tasks.artifacts import slug
+from tasks.notify import notify
+from tasks.stages import move
+
+APPROVAL_TIMEOUT_S = 7 * 86_400
+MOST_REQUESTS = 100
+TAG = "needs-approval"
+
+
+def approval_key(asset: str, stage: str, version: int) -> str:
+    """Return the one key of a question; without it one gate would take another's answer.
+
+    >>> approval_key("hyna:BTC", "prelive", 5)
+    'hyna-btc-prelive-v5'
+    """
+    return slug(asset, stage, f"v{version}")
+
+
+@task(name="request approval", cache_policy=NO_CACHE)
+def request_approval(state: AssetState) -> str:
+    """Start the run that asks; asking again while it waits changes nothing. Return its name.
+
+    An idempotency key is never freed, so a question whose run has ended without a move (it timed
+    out, or was cancelled) is asked again under the next number.
+    """
+    key = approval_key(state.asset, state.stage, state.version)
+    question = {"asset": state.asset, "stage": state.stage, "version": state.version}
+    for number in range(MOST_REQUESTS):
+        run = _ask(state, question, f"{key}-{number}")
+        if not _over(run):
+            return run.name
+    raise RuntimeError(f"{key} was asked {MOST_REQUESTS} times and never answered")
+
+
+def _ask(state: AssetState, question: dict[str, Any], key: str) -> FlowRun:
+    run = run_deployment(
+        "approve/approve",
+        parameters=question,
+        flow_run_name=f"APPROVE {state.asset} {state.stage} v{state.version}",
+        tags=[TAG, state.asset],
+        idempotency_key=key,
+        timeout=0,
+        as_subflow=False,
+    )
+    return cast(FlowRun, run)
+
+
+def _over(run: FlowRun) -> bool:
+    return run.state is not None and run.state.is_final()
+
+
+@task(name="record answer", task_run_name="record {decision}", cache_policy=NO_CACHE)
+def record_answer(
+    home: Home, state: AssetState, decision: str, approver: str, note: str, now_ns: int
+) -> str:
+    """Keep the answer in the audit; return its id, or raise when the question is closed."""
+    asked = (state.asset, state.stage, state.version)
+    with onboarding(home) as store:
+        return store.record_approval(*asked, decision, approver, note, now_ns)
+
+
+def answered(home: Home, state: AssetState) -> Entry | None:
+    """Return the answer that was given to the asset's present question, if any."""
+    with onboarding(home) as store:
+        return store.answer(state.asset)
+
+
+def settle(
+    home: Home,
+    state: AssetState,
+    answer: tuple[Trigger, str, str],
+    causes: list[str],
+    now_ns: int,
+) -> str:
+    """Act on an answer: record it, then move at most one stage. Return what happened, in words.
+
+    Parameters
+    ----------
+    state
+        where the asset stood when the answer was checked; if it has moved since, nothing moves.
+    answer
+        decision, approver, note.
+    causes
+        ids of the verdicts that must be cited beside the answer.
+    """
+    decision, approver, note = answer
+    try:
+        recorded = record_answer(home, state, decision, approver, note, now_ns)
+    except StaleApprovalError as error:
+        return f"refused: {error}"
+    return carry_out(home, state, decision, [*causes, recorded], now_ns)
+
+
+def carry_out(
+    home: Home, state: AssetState, decision: Trigger, causes: list[str], now_ns: int
+) -> str:
+    """Make the move a recorded answer asks for, unless somebody made it already."""
+    moved = move(home, state, decision, causes, now_ns, {})
+    if moved is None:
+        return f"refused: {state.asset} has left {state.stage} (version {state.version})"
+    body = {"from": state.stage, "to": moved.stage, "why": f"a person decided: {decision}"}
+    notify("stage.changed", state.asset, body)
+    return f"{decision}: {state.asset} {state.stage} -> {moved.stage}"
