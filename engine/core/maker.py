@@ -80,6 +80,7 @@ class Maker:
     next_quote_ns: i8
     next_solve_ns: i8
     disconnected: i8
+    said: i8  # rows written to the output, ever
 
 
 def new_maker(params: Any) -> Any:
@@ -170,6 +171,12 @@ def _market_spread(m: Any) -> float:
 
 
 @kernel
+def _next_seq(m: Any) -> int:
+    m.said += 1
+    return m.said
+
+
+@kernel
 def _see_mid(m: Any) -> None:
     if not book.is_open(m.book):
         return
@@ -209,6 +216,7 @@ def _take_fill(m: Any, e: Any, out: Any) -> None:
     intensity.fill(m.intensity, e.side * (mid - e.px) / mid)
     quoting.count_fill(m.quoting, book.row(e.side), e.ts_ns)
     row = out.fills[out.n_fills]
+    row.seq = _next_seq(m)
     row.ts_ns = e.ts_ns
     row.tid = e.id
     row.cloid = e.ref
@@ -230,6 +238,7 @@ def _check_risk(m: Any, out: Any) -> None:
     if risk.check(m.kill, m.params, equity, m.ledger.position, m.now_ns):
         out.halted = m.kill.reason
         out.halted_ns = m.now_ns
+        out.halted_seq = _next_seq(m)
         halt = output.next_action(out, m.now_ns)
         halt.kind = HALT
         halt.flags = m.kill.reason
@@ -358,6 +367,7 @@ def _report_markout(m: Any, out: Any) -> None:
     m.markouts.tail += 1
     row = out.markouts[out.n_markouts]
     out.n_markouts += 1
+    row.seq = _next_seq(m)
     row.ts_ns = o.ts_ns
     row.tid = o.tid
     row.cloid = o.cloid
@@ -374,6 +384,7 @@ def _report_markout(m: Any, out: Any) -> None:
 def _report_sample(m: Any, out: Any) -> None:
     s = out.samples[out.n_samples]
     out.n_samples += 1
+    s.seq = _next_seq(m)
     q = m.quoting
     is_open = book.is_open(m.book)
     s.ts_ns = m.now_ns

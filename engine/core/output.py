@@ -17,6 +17,7 @@ ROOM = 256  # rows kept free, more than one step can write
 class FillRow:
     """One own fill as booked, with the markouts once they are known."""
 
+    seq: i8  # rows are numbered in the order they were said
     ts_ns: i8
     tid: i8
     cloid: i8
@@ -35,6 +36,7 @@ class FillRow:
 class Sample:
     """The state of quoting at one instant; counters run from the start of the session."""
 
+    seq: i8
     ts_ns: i8
     mid: f8
     equity_usd: f8
@@ -77,6 +79,7 @@ class Output:
     n_journal: i8
     halted: i8  # reason, once the kill switch has latched
     halted_ns: i8
+    halted_seq: i8
 
 
 @kernel

@@ -95,7 +95,8 @@ def decision_tree(facts: MarketFacts, capital_usd: float, policy: Policy) -> Dec
     if not facts.listed:
         return DecisionPath("cannot onboard", ("On Hyperliquid? No: cannot onboard",))
     steps = ["On Hyperliquid? Yes", *_branch(facts, policy)]
-    floor = policy.viability.gate.criteria[0].minimum
+    lines = policy.viability.gate.criteria
+    floor = next(line.minimum for line in lines if line.metric == "day_volume_usd")
     volume = facts.day_volume_usd
     asked = f"Volume > ${floor / 1e6:g}M/day?"
     if volume is None or volume <= floor:

@@ -10,7 +10,7 @@ from numbers import Real
 from typing import Any
 
 from engine.gates.verdict import CriterionResult, Label, Outcome, Verdict, worst
-from engine.gates.words import quantity, sentence
+from engine.gates.words import lowered, quantity, sentence
 from engine.thresholds import Criterion, GatePolicy, Tier
 
 Evidence = Mapping[str, float | None]
@@ -192,10 +192,12 @@ def _note(line: Criterion, value: float, evidence: Evidence) -> str:
 
 def _missing(lines: tuple[CriterionResult, ...], more: float | None) -> tuple[str, ...]:
     named = [f"{more:.1f} more hours of evidence"] if more else []
+    if more is None:
+        named.append("hours of evidence")
     for line in lines:
         if line.verdict == "NO_DATA":
             named.append(line.title)
         elif line.verdict == "NOT_YET" and line.fail is None and line.value is not None:
             short = abs((line.bound or 0.0) - line.value)
-            named.append(f"{quantity(short, line.unit)} more: {line.title}")
+            named.append(f"{quantity(short, line.unit)} more {lowered(line.title)}")
     return tuple(named)

@@ -20,7 +20,7 @@ def quantity(value: float, unit: str) -> str:
     if unit == "x":
         return f"{value:.1f}x"
     if unit in ("count", "fills", "orders", "days"):
-        return f"{value:g}" if unit == "count" else f"{value:g} {unit}"
+        return f"{value:g}"  # the title says what is counted
     return f"{value:.2f}" if unit == "ratio" else f"{value:.1f} {unit}"
 
 
@@ -29,14 +29,23 @@ def line(result: CriterionResult) -> str:
 
     The number decides the tier that is named: the fail tier where it was crossed, else the bar.
     """
-    title = result.title or result.metric
+    title = lowered(result.title or result.metric)
     if result.verdict == "ERROR":
         return f"{title}: {result.note}"
     if result.value is None:
-        return f"no {title[:1].lower()}{title[1:]}"
+        return f"no {title}"
     tier, at = ("fail tier", result.fail) if result.label == "fail" else ("bar", result.bound)
     held = "" if at is None else f" against a {tier} of {quantity(at, result.unit)}"
-    return f"{title.lower()} {quantity(result.value, result.unit)}{held}"
+    return f"{title} {quantity(result.value, result.unit)}{held}"
+
+
+def lowered(title: str) -> str:
+    """Return a title as it stands inside a sentence.
+
+    >>> lowered("Fill rate"), lowered("PnL over its standard error"), lowered("OI cap")
+    ('fill rate', 'PnL over its standard error', 'OI cap')
+    """
+    return title if title[1:3].lower() != title[1:3] else title[:1].lower() + title[1:]
 
 
 def sentence(
@@ -53,6 +62,8 @@ def sentence(
     """
     head = outcome.replace("_", " ") + (f" after {hours:.1f} h" if hours is not None else "")
     body = "; ".join(line(result) for result in _speaking(outcome, results, exhausted))
+    if hours is None and outcome == "NO_DATA":
+        body = "no hours of evidence"
     tail = f"; needs {more_hours:.1f} more hours" if outcome == "NOT_YET" and more_hours else ""
     if exhausted:
         tail = "; the longest time is used up, so a person chooses to extend, retune or drop"

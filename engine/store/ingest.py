@@ -123,8 +123,9 @@ def _parse_at_once(buffer: bytes) -> pl.DataFrame | None:
 def _with_bodies(frame: pl.DataFrame, buffer: bytes) -> pl.DataFrame | None:
     # polars would show an object in its own way; events are few, so each is read by itself
     bodies: list[str | None] = [None] * len(frame)
-    lines = buffer.split(b"\n")
-    for i in frame["kind"].eq("event").arg_true():
+    events = frame["kind"].eq("event").arg_true().to_list()
+    lines = buffer.split(b"\n") if events else []
+    for i in events:
         body = orjson.loads(lines[i]).get("body") or {}
         if not isinstance(body, dict):
             return None

@@ -18,16 +18,22 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from engine.events import LEVEL, TRADE, Event
+from engine.events import Event
 from engine.record import zeros
-from engine.store.tape_facts import KINDS, Observer, TapeError, TapeInfo, TapeMeta, touches
+from engine.store.tape_checks import (
+    REMEDY,
+    check_grid,
+    check_order,
+    check_values,
+    is_market,
+    scales,
+)
+from engine.store.tape_facts import Observer, TapeError, TapeInfo, TapeMeta, touches
 
 VERSION = 1
 ROW_GROUP = 1 << 18
 NS_PER_HOUR = 3_600_000_000_000
 _KEY = "gangway.tape"
-_KNOWN = np.isin(np.arange(max(KINDS) + 1), list(KINDS))
-_REMEDY = "import the source again"
 _DELTA = ("px", "sz", "lag_us")
 _SCHEMA = pa.schema(
     [
@@ -178,17 +184,6 @@ def _joined(pieces: list[NDArray[Any]]) -> NDArray[Any]:
     return np.concatenate(words).view(Event.dtype)
 
 
-def _is_market(kind: NDArray[Any]) -> NDArray[Any]:
-    return (kind == LEVEL) | (kind == TRADE)
-
-
-def _scales(meta: TapeMeta) -> tuple[float, float]:
-    return 10.0**meta.px_decimals, 10.0**meta.sz_decimals
-
-
-# --- checks -------------------------------------------------------------------------------------
-
-
 def _checked(
     path: Path, chunks: Iterable[NDArray[Any]], meta: TapeMeta, observer: Observer
 ) -> Iterator[NDArray[Any]]:
@@ -197,9 +192,9 @@ def _checked(
             continue
         if chunk.dtype != Event.dtype:
             raise TapeError(f"{path}: chunks must be arrays of Event, was {chunk.dtype}")
-        _check_values(path, chunk, observer.events)
-        _check_grid(path, chunk, meta, observer.events)
-        _check_order(path, chunk["recv_ns"], observer.last_ns, observer.events)
+        check_values(path, chunk, observer.events)
+        check_grid(path, chunk, meta, observer.events)
+        check_order(path, chunk["recv_ns"], observer.last_ns, observer.events)
         _, bid, ask = touches(chunk)
         if (bid > ask).any():
             k = int(np.argmax(bid > ask))
@@ -208,58 +203,9 @@ def _checked(
         yield chunk
 
 
-def _check_values(path: Path, events: NDArray[Any], row: int) -> None:
-    """Refuse what cannot be true of any event, whether it comes from a source or from a file."""
-    market = _is_market(events["kind"])
-    for name in ("px", "sz", "extra"):
-        finite = np.isfinite(events[name])
-        _refuse(path, ~finite, events[name], row, name, "finite")
-    _refuse(path, market & ~(events["px"] > 0.0), events["px"], row, "px", "positive")
-    _refuse(path, events["sz"] < 0.0, events["sz"], row, "sz", "zero or positive")
-    empty = (events["kind"] == TRADE) & (events["sz"] == 0.0)
-    _refuse(path, empty, events["sz"], row, "sz of a trade", "positive")
-    _refuse(path, market & (np.abs(events["side"]) != 1), events["side"], row, "side", "1 or -1")
-    kind = np.clip(events["kind"], 0, len(_KNOWN) - 1)
-    unknown = ~_KNOWN[kind] | (kind != events["kind"])
-    _refuse(path, unknown, events["kind"], row, "kind", f"one of {sorted(KINDS)}")
-    early = events["recv_ns"] < events["ts_ns"]
-    _refuse(path, early, events["recv_ns"], row, "recv_ns", "at or after ts_ns")
-
-
-def _check_grid(path: Path, events: NDArray[Any], meta: TapeMeta, row: int) -> None:
-    market = _is_market(events["kind"])
-    for name, scale, decimals in zip(
-        ("px", "sz"), _scales(meta), (meta.px_decimals, meta.sz_decimals), strict=True
-    ):
-        value = np.where(market, events[name], 0.0)
-        off = np.rint(value * scale) / scale != value
-        _refuse(path, off, value, row, name, f"a multiple of 1e-{decimals}")
-    for name in ("ts_ns", "recv_ns"):
-        off = events[name] % 1000 != 0
-        _refuse(path, off, events[name], row, name, "a whole number of microseconds")
-
-
-def _check_order(path: Path, recv: NDArray[Any], last: int, row: int) -> None:
-    before = np.concatenate([[last], recv[:-1]])
-    _refuse(path, recv < before, recv, row, "recv time", "at or after that of the row before it")
-
-
-def _refuse(
-    path: Path, bad: NDArray[Any], values: NDArray[Any], row: int, name: str, right: str
-) -> None:
-    if bad.any():
-        k = int(np.argmax(bad))
-        raise TapeError(
-            f"{path}: row {row + k}: {name} must be {right}, was {values[k]}; {_REMEDY}"
-        )
-
-
-# --- rows ---------------------------------------------------------------------------------------
-
-
 def _table(events: NDArray[Any], meta: TapeMeta) -> pa.Table:
-    market = _is_market(events["kind"])
-    px_scale, sz_scale = _scales(meta)
+    market = is_market(events["kind"])
+    px_scale, sz_scale = scales(meta)
     columns = {
         "recv_us": events["recv_ns"] // 1000,
         "lag_us": (events["recv_ns"] - events["ts_ns"]) // 1000,
@@ -284,7 +230,7 @@ def _open(path: Path) -> tuple[pq.ParquetFile, TapeInfo]:
     except FileNotFoundError as error:
         raise TapeError(f"{path}: no such tape; write one with an import") from error
     except (OSError, pa.ArrowException) as error:
-        raise TapeError(f"{path}: not a tape, or cut short ({error}); {_REMEDY}") from error
+        raise TapeError(f"{path}: not a tape, or cut short ({error}); {REMEDY}") from error
     with contextlib.ExitStack() as stack:
         stack.callback(file.close)
         info = _footer(path, file)
@@ -301,15 +247,15 @@ def _footer(path: Path, file: pq.ParquetFile) -> TapeInfo:
     except ValidationError as error:
         raise TapeError(
             f"{path}: footer is not of tape version {VERSION} ({error.error_count()} fields, "
-            f"first {error.errors()[0]['loc']}); {_REMEDY}"
+            f"first {error.errors()[0]['loc']}); {REMEDY}"
         ) from error
     if info.version != VERSION:
-        raise TapeError(f"{path}: tape version must be {VERSION}, was {info.version}; {_REMEDY}")
+        raise TapeError(f"{path}: tape version must be {VERSION}, was {info.version}; {REMEDY}")
     rows = file.metadata.num_rows
     if rows != info.events or file.schema_arrow.names != _SCHEMA.names:
         raise TapeError(
             f"{path}: {rows} rows of {len(file.schema_arrow.names)} columns, the footer says "
-            f"{info.events} of {len(_SCHEMA.names)}; {_REMEDY}"
+            f"{info.events} of {len(_SCHEMA.names)}; {REMEDY}"
         )
     return info
 
@@ -328,10 +274,10 @@ def _row_groups(
                 table = file.read_row_group(g, use_threads=False)
             except (OSError, pa.ArrowException) as error:
                 raise TapeError(
-                    f"{path}: rows {row}..{row + n - 1} are damaged ({error}); {_REMEDY}"
+                    f"{path}: rows {row}..{row + n - 1} are damaged ({error}); {REMEDY}"
                 ) from error
             events = _events(path, table, info, row)
-            _check_order(path, events["recv_ns"], last, row)
+            check_order(path, events["recv_ns"], last, row)
             row, last = row + n, int(events["recv_ns"][-1])
             wanted = events[np.searchsorted(events["recv_ns"], since_ns) :]
             if len(wanted):
@@ -346,9 +292,9 @@ def _ends_before(file: pq.ParquetFile, group: int, since_ns: int) -> bool:
 def _events(path: Path, table: pa.Table, meta: TapeMeta, row: int) -> NDArray[Any]:
     nulls = [n for n in table.column_names if table.column(n).null_count]
     if nulls:
-        raise TapeError(f"{path}: columns {nulls} hold nulls near row {row}; {_REMEDY}")
+        raise TapeError(f"{path}: columns {nulls} hold nulls near row {row}; {REMEDY}")
     column = {n: table.column(n).to_numpy() for n in table.column_names}
-    px_scale, sz_scale = _scales(meta)
+    px_scale, sz_scale = scales(meta)
     out = zeros(Event, table.num_rows)
     out["recv_ns"] = column["recv_us"] * 1000
     out["ts_ns"] = (column["recv_us"] - column["lag_us"]) * 1000
@@ -356,5 +302,5 @@ def _events(path: Path, table: pa.Table, meta: TapeMeta, row: int) -> NDArray[An
         out[name] = column[name]
     out["px"] = column["px"] / px_scale + column["px_raw"]
     out["sz"] = column["sz"] / sz_scale + column["sz_raw"]
-    _check_values(path, out, row)
+    check_values(path, out, row)
     return out

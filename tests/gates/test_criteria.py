@@ -150,6 +150,7 @@ def test_a_line_that_is_empty_before_its_hours_waits_with_the_gate():
 @pytest.mark.parametrize("hours", [None, 0.0])
 def test_a_gate_without_a_clock_has_no_data(hours):
     assert verdict(hours=hours).verdict == "NO_DATA"
+    assert "hours of evidence" in verdict(hours=hours).missing[0]
     assert verdict(hours=hours, **dict.fromkeys(GOOD)).verdict == "NO_DATA"
 
 
@@ -166,6 +167,14 @@ def test_evidence_that_is_no_table_is_an_error():
         code_version="", tape_hash=None, hours=30.0,
     )  # fmt: skip
     assert found.verdict == "ERROR"
+
+
+def test_what_is_short_is_named_with_its_amount():
+    assert ramp("ramp_25", filled_orders=10).missing == ("140 more filled orders",)
+    assert (
+        "PnL over its standard error 0.40 against a bar of 1.00"
+        in ramp("ramp_75", sharpe=2.0).words
+    )
 
 
 @pytest.mark.parametrize("hours", [math.nan, -1.0, math.inf, "24"])

@@ -142,7 +142,8 @@ def test_recorded_frames_become_a_tape(recorded, tmp_path):
 
 def test_frames_of_another_coin_and_refused_frames_are_counted(recorded, tmp_path):
     source = recorded(FRAMES) / "hyperliquid_btcusd_20250126.gz"
-    lines = gzip.open(source).readlines()
+    with gzip.open(source) as file:
+        lines = file.readlines()
     lines.insert(
         3, lines[2].split(b" ")[0] + b" " + lines[3].split(b" ", 1)[1].replace(b"BTC", b"ETH")
     )
@@ -241,7 +242,7 @@ def test_an_unknown_precision_or_asset_is_asked_for(tmp_path):
 def test_missing_columns_and_files_are_named(tmp_path):
     folder = csv_folder(tmp_path, "1000.5,1000400,100.0,1.0,101.0,1.0\n")
     (folder / "trades_BTC.csv").write_text("timestamp,price\n1,2\n")
-    with pytest.raises(RecordingError, match="columns .*trade_id.* must be there"):
+    with pytest.raises(RecordingError, match=r"columns .*trade_id.* must be there"):
         import_tape(folder, tmp_path / "a.tape")
     (folder / "trades_BTC.csv").unlink()
     with pytest.raises(RecordingError, match=r"trades_BTC.csv: must be a CSV file"):
@@ -254,3 +255,11 @@ def test_a_cut_file_of_frames_is_refused(recorded, tmp_path):
     (tmp_path / "f.gz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(RecordingError, match="must be a whole file of frames"):
         import_tape(tmp_path / "f.gz", tmp_path / "a.tape", asset="BTC")
+
+
+def test_a_column_of_words_is_refused_and_a_missing_time_is_counted(tmp_path):
+    books = "1000.5,1000400,100.0,1.0,101.0,1.0\n1000.6,,100.0,1.0,101.0,1.0\n"
+    info = import_tape(csv_folder(tmp_path, books), tmp_path / "a.tape")
+    assert info.dropped == {"time_or_id_missing": 1}
+    with pytest.raises(RecordingError, match="must be a CSV file of numbers"):
+        import_tape(csv_folder(tmp_path, books + "1,2,3,4,five,6\n"), tmp_path / "a.tape")

@@ -177,7 +177,8 @@ def test_a_damaged_frame_either_parses_or_raises(at, scrap):
 
 def test_recorded_frames_decode_to_the_last_digit(recorded):
     path = recorded("hl_raw_ws_frames") / "hyperliquid_btcusd_20250126.gz"
-    lines = [line.split(b" ", 1) for line in gzip.open(path)]
+    with gzip.open(path) as file:
+        lines = [line.split(b" ", 1) for line in file]
     decoded = [decode(frame, int(stamp), "BTC") for stamp, frame in lines]
     assert len(decoded) == 55
     assert sum(len(e) for e in decoded) == 46 * 40 + 64

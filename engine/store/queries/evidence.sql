@@ -77,12 +77,13 @@ days AS (
   FROM day_pnl, last
   WHERE day * 86400 >= last.first_ns / 1e9 - 864 AND (day + 1) * 86400 <= last.last_ns / 1e9 + 864
 ),
--- a gap is a stretch of samples in each of which the gap clock ran
+-- a gap is a stretch of samples in each of which the gap clock ran; it is summed, because a windowed
+-- count with a filter takes quadratic time
 step AS (
   SELECT seq, gap_s - lag(gap_s, 1, (SELECT gap_s FROM base)) OVER (ORDER BY seq) AS gap_s FROM s
 ),
 island AS (
-  SELECT gap_s, count(*) FILTER (gap_s <= 0) OVER (ORDER BY seq) AS nr FROM step
+  SELECT gap_s, sum((gap_s <= 0)::INTEGER) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) AS nr FROM step
 ),
 gap AS (
   SELECT max(gap_s) AS max_gap_s FROM (SELECT sum(gap_s) AS gap_s FROM island GROUP BY nr)

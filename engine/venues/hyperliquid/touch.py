@@ -25,17 +25,23 @@ class TouchBook:
     ----------
     counts
         where statements that bring nothing are counted: ``bbo_stale``, ``bbo_unchanged``,
-        ``bbo_before_first_book`` (all dropped).
+        ``bbo_before_first_book``, ``book_stale`` (older than the book before it).
     """
 
     def __init__(self, counts: Counter[str]) -> None:
         self._levels: dict[int, dict[float, Level]] = {BUY: {}, SELL: {}}
         self._ts_ns = 0  # of the newest book or touch
+        self._book_ts_ns = 0
         self._touch: NDArray[Any] | None = None
         self._counts = counts
 
     def on_book(self, events: NDArray[Any]) -> NDArray[Any]:
         """Return the run of a whole book, with a newer touch worked in where we know one."""
+        ts_ns = int(events["ts_ns"][0])
+        if ts_ns < self._book_ts_ns:
+            self._counts["book_stale"] += 1
+            return events[:0]
+        self._book_ts_ns = ts_ns
         for side in (BUY, SELL):
             of = events[events["side"] == side]
             self._levels[side] = {
@@ -44,7 +50,6 @@ class TouchBook:
                     of["px"].tolist(), of["sz"].tolist(), of["ref"].tolist(), strict=True
                 )
             }
-        ts_ns = int(events["ts_ns"][0])
         if self._touch is None or ts_ns >= self._ts_ns:
             self._ts_ns, self._touch = ts_ns, None
             return events

@@ -26,6 +26,9 @@ from engine.venues.recorded.runs import (
 )
 
 _TIMES = ("timestamp", "exchange_timestamp")
+_PRICE = (*_TIMES, "price", "size", "side")
+_TRADE = (*_PRICE, "trade_id")
+_INTEGERS = ("exchange_timestamp", "trade_id", "sequence")
 _SIDES = {"buy": BUY, "sell": SELL}
 
 
@@ -70,16 +73,16 @@ def _asset(folder: Path, asset: str | None) -> str:
 def _chunks(
     folder: Path, asset: str, bbo: bool, dropped: Counter[str], noted: Counter[str]
 ) -> Iterator[NDArray[Any]]:
-    books = _books(_frame(folder / f"orderbooks_{asset}.csv", _TIMES), dropped)
+    books = _books(_frame(folder / f"orderbooks_{asset}.csv", _TIMES, dropped), dropped)
     if not len(books):
         raise RecordingError(f"{folder}: orderbooks_{asset}.csv must hold at least one true book")
     books = settle_times(books, noted)
     start_ns = int(books["ts_ns"][0])
-    trades = _trades(_frame(folder / f"trades_{asset}.csv", (*_TIMES, "trade_id")), dropped)
+    trades = _trades(_frame(folder / f"trades_{asset}.csv", _TRADE, dropped), dropped)
     trades = since(trades, start_ns, dropped)
     prices = folder / f"prices_{asset}.csv"
     if prices.exists():
-        frame = _frame(prices, (*_TIMES, "price", "size", "side"))
+        frame = _frame(prices, _PRICE, dropped)
         noted["bbo_rows_read"] = frame.height
         if bbo:
             books = _with_touches(books, settle_times(_touches(frame, dropped), noted), dropped)
@@ -88,17 +91,21 @@ def _chunks(
     yield merge(books, settle_times(trades, noted))
 
 
-def _frame(path: Path, columns: tuple[str, ...]) -> Any:
+def _frame(path: Path, columns: tuple[str, ...], dropped: Counter[str]) -> Any:
     import polars as pl
 
+    kinds = {"side": pl.String, **dict.fromkeys(_INTEGERS, pl.Int64)}
     try:
         frame = pl.read_csv(path, infer_schema_length=10_000)
+        frame = frame.cast({c: kinds.get(c, pl.Float64) for c in frame.columns})
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise RecordingError(f"{path}: must be a CSV file with a header ({error})") from error
+        raise RecordingError(f"{path}: must be a CSV file of numbers ({error})") from error
     missing = sorted(set(columns) - set(frame.columns))
     if missing:
         raise RecordingError(f"{path}: columns {missing} must be there, has {frame.columns[:8]}")
-    return frame.sort("timestamp", maintain_order=True)
+    whole = frame.drop_nulls([c for c in _INTEGERS + _TIMES if c in columns])
+    dropped["time_or_id_missing"] += frame.height - whole.height
+    return whole.sort("timestamp", maintain_order=True)
 
 
 def _times(frame: Any) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -164,5 +171,6 @@ def _with_touches(
     items.sort(key=lambda item: item[:3])
     runs = [state.on_book(r) if whole else state.on_touch(r) for _, _, whole, r in items]
     for reason, n in statements.items():
-        dropped[reason] += 2 * n  # rows of the source, one per side
+        # rows of the source: a statement has one per side, a book is one
+        dropped[reason] += 2 * n if reason.startswith("bbo") else n
     return np.concatenate(runs)

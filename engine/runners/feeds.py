@@ -1,0 +1,92 @@
+"""Market data on a simulated clock, hour by hour: a synthetic market, or a recorded tape."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.sim.market import HOUR_NS, SimulatedMarket
+from engine.sim.universe import market_of
+from engine.store.tape import read_tape, tape_info
+
+
+class Feed(Protocol):
+    """Hours of market data, in order; hour k ends at ``start_ns + (k + 1) * HOUR_NS``."""
+
+    start_ns: int
+
+    def chunk(self, hour: int) -> NDArray[Any] | None:
+        """Return the events of one hour, the next after the last; None where there is no more."""
+        ...
+
+    def dump(self) -> bytes:
+        """Return what is needed to go on after the hours read so far."""
+        ...
+
+    def load(self, blob: bytes, hour: int) -> None:
+        """Go on at `hour` from what `dump` returned there."""
+        ...
+
+
+class SimulatedFeed:
+    """A synthetic market; it never ends."""
+
+    def __init__(self, asset: str, scenario: str | None, seed: int, start_ns: int) -> None:
+        self.start_ns = -(-start_ns // HOUR_NS) * HOUR_NS
+        self._market: SimulatedMarket = market_of(asset, scenario, seed, self.start_ns)
+
+    def chunk(self, hour: int) -> NDArray[Any]:
+        """Return the events of one hour."""
+        return self._market.chunk(hour)
+
+    def dump(self) -> bytes:
+        """Return the market's bytes."""
+        return self._market.dump()
+
+    def load(self, blob: bytes, hour: int) -> None:  # noqa: ARG002 - the market knows its hour
+        """Go on from the market's bytes."""
+        self._market.load(blob)
+
+
+class TapeFeed:
+    """A recorded tape from `start_ns` on, or from its beginning; it ends with the recording."""
+
+    def __init__(self, path: Path, start_ns: int) -> None:
+        self._path = path
+        self.info = tape_info(path)
+        self.start_ns = max(start_ns, self.info.first_ns)
+        self._next = 0
+        self._chunks: Iterator[NDArray[Any]] = iter(())
+        self._held: NDArray[Any] | None = None
+        self._seek(0)
+
+    def chunk(self, hour: int) -> NDArray[Any] | None:
+        """Return the events received in one hour; an hour without any is empty, not the end."""
+        if hour != self._next:
+            self._seek(hour)
+        self._next = hour + 1
+        end_ns = self.start_ns + (hour + 1) * HOUR_NS
+        parts = []
+        while self._held is not None:
+            cut = int(np.searchsorted(self._held["recv_ns"], end_ns, side="right"))
+            parts.append(self._held[:cut])
+            if cut < len(self._held):
+                self._held = self._held[cut:]
+                return np.concatenate(parts)
+            self._held = next(self._chunks, None)
+        return np.concatenate(parts) if parts else None
+
+    def dump(self) -> bytes:
+        """Return nothing: a tape is where it was left."""
+        return b""
+
+    def load(self, blob: bytes, hour: int) -> None:  # noqa: ARG002 - the tape is on disk
+        """Go on at `hour`."""
+        self._seek(hour)
+
+    def _seek(self, hour: int) -> None:
+        self._next = hour
+        self._chunks = read_tape(self._path, since_ns=self.start_ns + hour * HOUR_NS + (hour > 0))
+        self._held = next(self._chunks, None)
