@@ -20,7 +20,8 @@ class AssetSpec(BaseModel):
     """What the operator asks for.
 
     `asset` is the venue's name: ``HYPE`` on the main dex, ``hyna:BTC`` on a builder dex. `venue` is
-    ``sim``, ``tape``, ``testnet``, ``mainnet`` or the URL of a server that speaks the same protocol.
+    ``sim``, ``tape``, ``testnet``, ``mainnet`` or the URL of a server that speaks the same
+    protocol.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

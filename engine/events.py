@@ -11,7 +11,8 @@ BUY, SELL = 1, -1
 
 # market data
 LEVEL = 1  # px, sz (0 removes the level), side: BUY is a bid; ref = number of orders at the level
-TRADE = 2  # public print: px, sz, side of the aggressor, id = venue's trade id, ref = same for one sweep
+# public print: px, sz, side of the aggressor, id = venue's trade id, ref = same for one sweep
+TRADE = 2
 REFERENCE = 3  # mid of the leading venue in px
 CONTEXT = 4  # px = mark, extra = hourly funding rate, sz = open interest in coins
 TIMER = 5  # the feed is alive and nothing changed

@@ -1,9 +1,10 @@
 """Rounding to tick and lot, the only place where it happens.
 
 Hyperliquid perpetuals: a price has at most 5 significant figures and at most ``6 - sz_decimals``
-decimals, integers are always legal; a size has at most ``sz_decimals`` decimals; an order that opens
-is worth at least 10 USD (docs: trading/tick-and-lot-size, 2026-09-30). Inside kernels a price is an
-integer number of `units`, the smallest step the decimals allow; the tick is a multiple of it.
+decimals, integers are always legal; a size has at most ``sz_decimals`` decimals; an order that
+opens is worth at least 10 USD (docs: trading/tick-and-lot-size, 2026-09-30). Inside kernels a
+price is an integer number of `units`, the smallest step the decimals allow; the tick is a multiple
+of it.
 """
 
 import math
@@ -51,7 +52,7 @@ def new_instrument(sz_decimals: int, min_notional_usd: float = 10.0) -> Any:
 @kernel
 def to_units(i: Any, px: float) -> int:
     """Return the price as an integer number of units, to the nearest."""
-    return int(math.floor(px * i.units_per_usd + 0.5))
+    return math.floor(px * i.units_per_usd + 0.5)
 
 
 @kernel
@@ -105,9 +106,3 @@ def min_sz(i: Any, px: float) -> float:
     0.33
     """
     return math.ceil(i.min_notional_usd / px * i.lots_per_coin - 1e-6) / i.lots_per_coin
-
-
-@kernel
-def lots(i: Any, sz: float) -> int:
-    """Return a size as a whole number of lots, to the nearest."""
-    return int(math.floor(sz * i.lots_per_coin + 0.5))

@@ -54,8 +54,8 @@ numba.config.CACHE_DIR = str(  # pyright: ignore[reportAttributeAccessIssue]
 def record(cls: type) -> Any:
     """Give a class of annotations the dtype they describe, as ``cls.dtype``.
 
-    A field is a scalar (`f8`, `i8`, `i4`, `i2`), another record, or a tuple ``(field, shape)`` for an array
-    of either.
+    A field is a scalar (`f8`, `i8`, `i4`, `i2`), another record, or a tuple ``(field, shape)`` for
+    an array of either.
 
     Examples
     --------
@@ -137,8 +137,8 @@ def load_state(cls: Any, blob: bytes) -> NDArray[Any]:
     """
     if blob[:32] != schema_hash(cls.dtype):
         raise SchemaMismatchError(
-            f"checkpoint holds another layout of {cls.__name__}; delete it to start this engine anew, "
-            "or run the code version that wrote it"
+            f"checkpoint holds another layout of {cls.__name__}; "
+            "delete it to start this engine anew, or run the code version that wrote it"
         )
     if (len(blob) - 32) % cls.dtype.itemsize:
         raise SchemaMismatchError(f"checkpoint of {cls.__name__} is cut short at {len(blob)} bytes")

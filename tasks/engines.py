@@ -11,7 +11,7 @@ from engine.store.home import Home
 
 @task(name="trade", task_run_name="trade {run.run} to {hours:.1f} h", cache_policy=NO_CACHE)
 def trade_until(
-    home: Home, run: RunSpec, hours: float, progress: Callable[..., None] | None
+    home: Home, run: RunSpec, hours: float, progress: Callable[[float], None] | None
 ) -> RunStatus:
     """Trade `run` until its evidence clock shows `hours`."""
     return trade(run, home, hours, progress)

@@ -17,7 +17,8 @@ from engine.store.home import Home
 @task(name="judge gate", task_run_name="judge {state.stage}", cache_policy=NO_CACHE)
 def judge_gate(home: Home, state: AssetState, evidence: dict[str, Any], now_ns: int) -> Verdict:
     """Return the gate's verdict on the evidence."""
-    return judge_stage(state, evidence, extensions(home, state), load_policy(), now_ns)
+    extended = extensions(home, state) if state.stage == "validation" else 0
+    return judge_stage(state, evidence, extended, load_policy(), now_ns)
 
 
 @task(name="judge checklist", cache_policy=NO_CACHE)

@@ -13,7 +13,10 @@ from engine.runners.market_source import market_source
 @task(name="measure market", task_run_name="measure {spec.asset}", cache_policy=NO_CACHE)
 def measure_market(spec: AssetSpec, now_ns: int) -> MarketFacts:
     """Observe the asset at its venue."""
-    return market_source(spec).facts(spec.asset, now_ns)
+    source = market_source(
+        spec.venue, asset=spec.asset, scenario=spec.scenario, seed=spec.seed, tape=spec.tape
+    )
+    return source.facts(spec.asset, now_ns)
 
 
 @task(name="judge viability", cache_policy=NO_CACHE)

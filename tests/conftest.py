@@ -1,4 +1,4 @@
-"""What every area's tests may ask for: a home, an asset at any stage, evidence, a Prefect server."""
+"""What any test may ask for: a home, an asset at any stage, evidence, a Prefect server."""
 
 import math
 import os
@@ -11,6 +11,7 @@ import pytest
 from engine.config import AssetSpec
 from engine.derive.decisions import derive_config
 from engine.derive.facts import MarketFacts
+from engine.gates.verdict import Verdict
 from engine.onboarding.stages import MOVES, Stage, Trigger
 from engine.onboarding.store import AssetState, OnboardingStore
 from engine.policy import load_policy
@@ -21,17 +22,6 @@ from engine.store.spool import Spool
 HOUR_NS = 3_600_000_000_000
 MINUTE_NS = 60_000_000_000
 BEGAN_NS = 1_767_225_600_000_000_000  # 2026-01-01
-TO_THE_RIGHT: list[Stage] = [
-    "viability",
-    "derive",
-    "paper",
-    "validation",
-    "prelive",
-    "ramp_25",
-    "ramp_50",
-    "ramp_75",
-    "ramp_100",
-]
 
 
 @pytest.fixture(scope="session")
@@ -106,9 +96,8 @@ def put_at(home: Home, spec: AssetSpec, facts: MarketFacts) -> Callable[..., Ass
 def _step(
     store: OnboardingStore, state: AssetState, trigger: Trigger, changes: dict[str, Any]
 ) -> AssetState:
-    said = {"gate": _gate(state.stage), "verdict": "PASS", "words": "PASS: put there by a test"}
-    said |= {"hours": 100.0, "hours_needed": 48.0}
     asked = (state.asset, state.stage, state.version)
+    said = _passed(state).model_dump(mode="json")
     causes = [store.record_verdict(state.asset, said, BEGAN_NS)]
     if (state.stage, trigger) not in MOVES:
         trigger = "approve"
@@ -118,8 +107,20 @@ def _step(
     return moved
 
 
-def _gate(stage: Stage) -> str:
-    return "loops" if stage == "paper" else stage
+def _passed(state: AssetState) -> Verdict:
+    return Verdict(
+        gate="loops" if state.stage == "paper" else state.stage,
+        asset=state.asset,
+        verdict="PASS",
+        criteria=(),
+        hours=72.5,
+        hours_needed=48.0,
+        more_hours=0.0,
+        words="PASS: put there by a test.",
+        policy_hash="0" * 64,
+        code_version="0" * 64,
+        ts_ns=BEGAN_NS,
+    )
 
 
 @pytest.fixture

@@ -112,7 +112,8 @@ def micro_price(b: Any, i: Any) -> float:
 
     References
     ----------
-    Gatheral and Oomen, *Zero-intelligence realized variance estimation*, Finance Stoch. 14 (2010), eq. 2.
+    Gatheral and Oomen, *Zero-intelligence realized variance estimation*, Finance Stoch. 14 (2010),
+    eq. 2.
     """
     bid, ask = to_px(i, b.px[BID, 0]), to_px(i, b.px[ASK, 0])
     bid_sz, ask_sz = b.sz[BID, 0], b.sz[ASK, 0]

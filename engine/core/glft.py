@@ -1,19 +1,21 @@
 r"""Optimal half-spreads of Guéant, Lehalle and Fernandez-Tapia, in closed form.
 
-With prices relative, inventory n counted in orders, fill intensity λ(δ) = A·exp(-κδ) and a risk aversion
-g per order:
+With prices relative, inventory n counted in orders, fill intensity λ(δ) = A·exp(-κδ) and a risk
+aversion g per order:
 
 .. math::
     b = \frac1g \ln\Bigl(1 + \frac gκ\Bigr), \qquad
     c = \sqrt{\frac{σ^2 g}{2κA} \Bigl(1 + \frac gκ\Bigr)^{1 + κ/g}}, \qquad
     δ^{bid}(n) = b + \tfrac{2n+1}2 c, \quad δ^{ask}(n) = b - \tfrac{2n-1}2 c.
 
-b is the specification's formula; c is the inventory term without which gamma neither widens nor skews.
+b is the specification's formula; c is the inventory term without which gamma neither widens nor
+skews.
 
 References
 ----------
-Guéant, Lehalle and Fernandez-Tapia, *Dealing with the inventory risk*, Math. Financ. Econ. 7 (2013), sec. 4;
-Guéant, *Optimal market making* (arXiv:1605.01862), eqs. 4.6-4.7 with ξ = γ and Δ = 1.
+Guéant, Lehalle and Fernandez-Tapia, *Dealing with the inventory risk*, Math. Financ. Econ. 7
+(2013), sec. 4; Guéant, *Optimal market making* (arXiv:1605.01862), eqs. 4.6-4.7 with ξ = γ and Δ =
+1.
 """
 
 import math

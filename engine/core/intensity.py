@@ -10,8 +10,9 @@ estimate does not depend on where we chose to quote, unlike the mean distance of
 
 References
 ----------
-Avellaneda and Stoikov, *High-frequency trading in a limit order book*, Quant. Finance 8 (2008), eq. 2.11;
-Laruelle, *Limit order book modelling and market making* (2013), sec. 3, for the exposure likelihood.
+Avellaneda and Stoikov, *High-frequency trading in a limit order book*, Quant. Finance 8 (2008),
+eq. 2.11; Laruelle, *Limit order book modelling and market making* (2013), sec. 3, for the exposure
+likelihood.
 """
 
 import math
@@ -129,7 +130,7 @@ def _profile(s: Any, kappa: float) -> tuple[float, float]:
 
 @kernel
 def confidence(s: Any) -> float:
-    """Return 1 - sd_posterior/sd_prior of ln κ, within 0..1: zero before evidence, one at certainty.
+    """Return 1 - sd_posterior/sd_prior of ln κ: zero before evidence, one at certainty.
 
     On the log scale a market with a large κ is not mistaken for an uncertain one.
     """

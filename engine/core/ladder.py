@@ -10,7 +10,7 @@ from engine.record import f8, i8, kernel, record
 
 @record
 class Ladder:
-    """Wished prices [units] and sizes [coins]; row 0 bids, row 1 asks; a size of zero is no quote."""
+    """Wished prices [units] and sizes [coins]; row 0 bids, row 1 asks; size zero is no quote."""
 
     px: (i8, (2, MAX_LEVELS))
     sz: (f8, (2, MAX_LEVELS))

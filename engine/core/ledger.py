@@ -27,7 +27,7 @@ class Ledger:
 
 @kernel
 def _is_new(ledger: Any, key: int) -> bool:
-    """Remember an id; return whether it was unknown. A scan of the ring costs 5 µs; fills are rare."""
+    """Remember an id; return whether it was unknown. A scan costs 5 µs, and fills are rare."""
     for k in range(min(ledger.n_seen, REMEMBERED)):
         if ledger.seen[k] == key:
             return False

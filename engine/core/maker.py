@@ -88,7 +88,10 @@ def new_maker(params: Any) -> Any:
     makers = zeros(Maker)
     makers[0].params = params
     intensity.start(
-        makers[0].intensity, params.kappa_prior, params.kappa_prior_fills, params.intensity_prior_per_s
+        makers[0].intensity,
+        params.kappa_prior,
+        params.kappa_prior_fills,
+        params.intensity_prior_per_s,
     )
     return makers
 
@@ -275,7 +278,7 @@ def position_limit(m: Any) -> float:
 
 @kernel
 def order_size(m: Any) -> float:
-    """Return the size of one level [coins]: the side's liquidity over as many levels as it can fill."""
+    """Return the size of one level [coins]: the liquidity over as many levels as it can fill."""
     p = m.params
     least = min_sz(p.instrument, m.mid)
     levels = min(max(int(p.liquidity / least), 1), p.levels)
@@ -286,8 +289,9 @@ def order_size(m: Any) -> float:
 def half_spread(m: Any, side: int) -> float:
     """Return the distance of our best quote from the mid, as a fraction of it.
 
-    GLFT's half-spread for the inventory we hold, plus the maker fee, plus the expected cost of adverse
-    selection; the inventory term may bring a reducing quote nearer, but never below those costs.
+    GLFT's half-spread for the inventory we hold, plus the maker fee, plus the expected cost of
+    adverse selection; the inventory term may bring a reducing quote nearer, but never below those
+    costs.
     """
     p = m.params
     s = m.intensity
@@ -335,7 +339,7 @@ def _ask(m: Any, out: Any) -> None:
         r = book.row(side)
         k = orders.slot_of(side, level)
         px, sz = m.ladder.px[r, level], m.ladder.sz[r, level]
-        if kind == PLACE or kind == MODIFY:
+        if kind in (PLACE, MODIFY):
             held = m.orders.slot[k].sz if kind == MODIFY else 0.0
             worst = side * m.ledger.position + orders.exposure(m.orders, side)
             if worst + max(sz - held, 0.0) > limit * (1.0 + 1e-9):

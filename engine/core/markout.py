@@ -1,8 +1,9 @@
-"""What happened after each fill: markouts at 1, 5, 30, 60 and 300 s, and what adverse selection costs.
+"""What happened after each fill: markouts at five horizons, and the cost of adverse selection.
 
-``markout_h = side * (mid_{t+h} - px) / px * 1e4`` [bps]: positive is good, fees are not in it. It splits
-exactly into the half-spread captured at the fill and the move of the mid after it. The mid at t+h is
-the one that held at that instant; where the feed was silent around it the markout is NaN, never stale.
+``markout_h = side * (mid_{t+h} - px) / px * 1e4`` [bps]: positive is good, fees are not in it. It
+splits exactly into the half-spread captured at the fill and the move of the mid after it. The mid
+at t+h is the one that held at that instant; where the feed was silent around it the markout is
+NaN, never stale.
 """
 
 import math

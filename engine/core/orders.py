@@ -7,7 +7,7 @@ answered). Exposure counts unknown as live: the worst case is that it fills.
 from typing import Any
 
 from engine.actions import CANCEL, MODIFY, PLACE
-from engine.events import ACCEPTED, BUY, CANCELED, FILL, REJECTED, UNKNOWN_ORDER
+from engine.events import ACCEPTED, BUY, CANCELED, FILL, UNKNOWN_ORDER
 from engine.instrument import to_units
 from engine.record import f8, i8, kernel, record
 
@@ -72,9 +72,9 @@ def request(orders: Any, action: Any, kind: int, k: int, side: int, px: int, sz:
 
 @kernel
 def hear(orders: Any, i: Any, e: Any) -> None:
-    """Absorb the venue's answer about one of our orders; answers about forgotten orders are ignored."""
+    """Absorb the venue's answer about one of our orders; forgotten orders are ignored."""
     k = find(orders, e.ref)
-    if k < 0:
+    if k < 0 or not ACCEPTED <= e.kind <= FILL:
         return
     o = orders.slot[k]
     if e.kind == ACCEPTED:
@@ -86,9 +86,7 @@ def hear(orders: Any, i: Any, e: Any) -> None:
         o.sz -= e.sz
         if o.sz * i.lots_per_coin < 0.5:
             o.state = GONE
-    elif e.kind == CANCELED:
-        o.state = GONE
-    elif e.kind == REJECTED and not (e.flags == UNKNOWN_ORDER and o.state == CANCELING):
+    elif e.kind == CANCELED or not (e.flags == UNKNOWN_ORDER and o.state == CANCELING):
         o.state = GONE
     # a cancel refused as unknown means that the order's last fill is on its way: wait for it
 

@@ -28,7 +28,7 @@ class Quoting:
 
 @kernel
 def account(q: Any, dt_s: float, market_spread: float) -> None:
-    """Absorb `dt_s` seconds during which the quotes stood; `market_spread` [USD] is 0 in a closed book."""
+    """Absorb `dt_s` seconds of standing quotes; `market_spread` [USD] is 0 in a closed book."""
     if dt_s > GAP_S:
         q.gap_s += dt_s
         return

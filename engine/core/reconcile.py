@@ -1,7 +1,7 @@
 """From the quotes we wish for to the fewest requests that get there.
 
-One order per slot: a slot whose answer is outstanding is left alone; a resting order is kept while its
-price is within `max_bps_diff` of the wish and its size within half of it.
+One order per slot: a slot whose answer is outstanding is left alone; a resting order is kept while
+its price is within `max_bps_diff` of the wish and its size within half of it.
 """
 
 from typing import Any
@@ -34,7 +34,7 @@ def wish_of(ladder: Any, orders: Any, p: Any, side: int, level: int) -> int:
 
 @kernel
 def side_of(index: int) -> int:
-    """Return the side of the n-th slot; slots alternate so that neither side waits for the other."""
+    """Return the side of the n-th slot; they alternate so that neither side waits."""
     return BUY if index % 2 == 0 else SELL
 
 

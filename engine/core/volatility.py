@@ -1,7 +1,8 @@
 """Volatility per square root of a second, from mids on a one-second grid.
 
 Realised variance with previous-tick sampling and exponential forgetting:
-``v <- v + (1 - 2^(-1/h)) (r^2 - v)`` with r the log return over one grid second and h the half-life.
+``v <- v + (1 - 2^(-1/h)) (r^2 - v)`` with r the log return over one grid second and h the
+half-life.
 
 References
 ----------
@@ -81,7 +82,7 @@ def _count_null(v: Any, mid: float) -> None:
 
 @kernel
 def sigma(v: Any) -> float:
-    """Return the volatility [1/√s]: the estimate, shrunk to the prior while the session is young."""
+    """Return the volatility [1/√s], shrunk to the prior while the session is young."""
     prior = PRIOR_SIGMA * PRIOR_SIGMA
     return math.sqrt(
         (PRIOR_WEIGHT_S * prior + v.weight * v.var_per_s) / (PRIOR_WEIGHT_S + v.weight)

@@ -7,8 +7,18 @@ from engine.runners.simulated import RunSpec
 SIMULATED_VENUES = ("sim", "tape")
 
 
-def assignment(state: AssetState, sample_s: float = 1.0) -> RunSpec | None:
+def assignment(state: AssetState, start_ns: int, sample_s: float = 1.0) -> RunSpec | None:
     """Return the run the asset's engine belongs to; None where no engine trades.
+
+    Parameters
+    ----------
+    state
+        where the asset stands.
+    start_ns
+        when the run began on its market's clock: the simulated market of another time is another
+        market, so each phase is judged on hours it has not seen.
+    sample_s
+        seconds between two samples.
 
     Raises
     ------
@@ -34,4 +44,5 @@ def assignment(state: AssetState, sample_s: float = 1.0) -> RunSpec | None:
         seed=state.spec.seed,
         tape=state.spec.tape,
         sample_s=sample_s,
+        start_ns=start_ns,
     )

@@ -1,7 +1,7 @@
 """Where a run was at the end of an hour: one file, replaced in one move.
 
-A first line of JSON says what follows and how long each part is: the session (maker and paper venue),
-the market's own memory, and the market data the maker has not heard yet.
+A first line of JSON says what follows and how long each part is: the session (maker and paper
+venue), the market's own memory, and the market data the maker has not heard yet.
 """
 
 import os
@@ -62,7 +62,9 @@ class Checkpoint:
             head = orjson.loads(line)
             sizes = head["bytes"]
         except (orjson.JSONDecodeError, TypeError, KeyError):
-            raise SchemaMismatchError(f"{path} is not a checkpoint; delete it to start the run anew") from None
+            raise SchemaMismatchError(
+                f"{path} is not a checkpoint; delete it to start the run anew"
+            ) from None
         if len(rest) != sum(sizes):
             raise SchemaMismatchError(f"{path} is cut short at {len(rest)} of {sum(sizes)} bytes")
         session, feed = rest[: sizes[0]], rest[sizes[0] : sizes[0] + sizes[1]]

@@ -34,7 +34,7 @@ def read_wanted(home: Home) -> dict[str, str]:
     wanted: dict[str, str] = {}
     for state in states:
         try:
-            run = assignment(state)
+            run = assignment(state, 0)
         except ValueError as error:
             LOG.warning("%s", error)
             continue

@@ -18,6 +18,7 @@ from typing import IO
 from engine.onboarding.store import OnboardingStore
 from engine.runners.assignment import assignment
 from engine.runners.simulated import RunSpec, RunStatus, trade
+from engine.runners.standing import began_ns
 from engine.store.home import Home
 from engine.store.metrics import Metrics
 
@@ -46,8 +47,10 @@ def take_lock(home: Home, asset: str) -> IO[str] | None:
 def read_assignment(home: Home, asset: str) -> RunSpec | None:
     """Ask the store what the engine of `asset` should be doing."""
     with Metrics.open(home) as metrics:
-        state = OnboardingStore(metrics.con).get(asset)
-    return None if state is None else assignment(state)
+        store = OnboardingStore(metrics.con)
+        state = store.get(asset)
+        start_ns = 0 if state.spec.tape else began_ns(store, state)  # a tape has its own time
+    return assignment(state, start_ns)
 
 
 def keep_pace(home: Home, run: RunSpec, speed: float, stop: threading.Event) -> RunStatus:

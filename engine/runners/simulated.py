@@ -1,9 +1,9 @@
 """One run of an engine on a simulated clock: a synthetic market or a tape, and the paper venue.
 
-`trade` is all there is: it takes the run from its last checkpoint to a number of hours, writing every
-row it says to the run's spool. Checkpoints are whole hours. A call that ends within an hour, or a
-process that dies there, loses nothing and repeats nothing: the hour is computed again, to the last
-bit, and the spool skips the rows it has.
+`trade` is all there is: it takes the run from its last checkpoint to a number of hours, writing
+every row it says to the run's spool. Checkpoints are whole hours. A call that ends within an hour,
+or a process that dies there, loses nothing and repeats nothing: the hour is computed again, to the
+last bit, and the spool skips the rows it has.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,7 +30,9 @@ from engine.sim.venue import QUEUE, THROUGH, new_venue
 from engine.store.home import Home
 from engine.store.spool import Spool
 
-TRADING_FROM_NS = 1_767_225_600_000_000_000  # 2026-01-01T00:00Z, the day after viability is measured
+TRADING_FROM_NS = (
+    1_767_225_600_000_000_000  # 2026-01-01T00:00Z, the day after viability is measured
+)
 LATENCY_MS = 100.0  # each way: 0.2 s from request to answer (Hyperliquid docs, 2026-09)
 FILL_MODEL = {"paper": THROUGH, "live": QUEUE}
 KILL_REASONS = {
@@ -45,7 +47,7 @@ Progress = Callable[[float], None]
 
 
 class RunSpec(BaseModel):
-    """What one run trades, and where. On the simulated venue "live" orders fill by queue position."""
+    """What one run trades, and where; a simulated "live" order fills by queue position."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -62,7 +64,7 @@ class RunSpec(BaseModel):
 
 
 class RunStatus(NamedTuple):
-    """How far a run has come; `ended` where there is no more market data or the switch has tripped."""
+    """How far a run has come; `ended` where the data is over or the kill switch has tripped."""
 
     ts_ns: int
     hours: float
@@ -70,7 +72,9 @@ class RunStatus(NamedTuple):
     killed: bool
 
 
-def trade(spec: RunSpec, home: Home, until_hours: float, progress: Progress | None = None) -> RunStatus:
+def trade(
+    spec: RunSpec, home: Home, until_hours: float, progress: Progress | None = None
+) -> RunStatus:
     """Take a run to `until_hours` after its start; return at once where it is there already.
 
     Raises
@@ -126,9 +130,14 @@ def _is_over(point: Checkpoint) -> bool:
 
 
 def _play_hour(
-    spec: RunSpec, spool: Spool, point: Checkpoint, feed: Feed, outputs: NDArray[Any], length_ns: int
+    spec: RunSpec,
+    spool: Spool,
+    point: Checkpoint,
+    feed: Feed,
+    outputs: NDArray[Any],
+    length_ns: int,
 ) -> NDArray[Any] | None:
-    """Play the next hour, or its first `length_ns`; return its market data, None at the end of a tape."""
+    """Play the next hour, or the start of it; return its data, None at the end of a tape."""
     chunk = feed.chunk(point.hours)
     if chunk is None:
         return None
@@ -168,7 +177,9 @@ def _status(point: Checkpoint, hours: float) -> RunStatus:
     return RunStatus(ts_ns, hours, point.ended or killed, killed)
 
 
-def _say(spool: Spool, spec: RunSpec, name: str, ts_ns: int, seq: int, body: dict[str, Any]) -> None:
+def _say(
+    spool: Spool, spec: RunSpec, name: str, ts_ns: int, seq: int, body: dict[str, Any]
+) -> None:
     row = _who(spec) | {"ts_ns": ts_ns, "name": name, "body": body}
     spool.append("event", row, seq=seq, durable=True)
 
@@ -206,7 +217,10 @@ def _markouts(out: Any) -> Iterator[Row]:
     for row in _dicts(out.markouts[: out.n_markouts]):
         after = dict(zip(MARKOUT_NAMES, row.pop("markout_bps"), strict=True))
         seq = row.pop("seq")
-        kept = {name: row[name] for name in ("ts_ns", "tid", "cloid", "side", "fee_bps", "half_spread_bps")}
+        kept = {
+            name: row[name]
+            for name in ("ts_ns", "tid", "cloid", "side", "fee_bps", "half_spread_bps")
+        }
         yield seq, "markout", kept | after | {"notional_usd": row["px"] * row["sz"]}
 
 
@@ -218,7 +232,11 @@ def _samples(out: Any) -> Iterator[Row]:
 def _halt(out: Any) -> Iterator[Row]:
     if out.halted != ARMED:
         body = {"reason": KILL_REASONS[int(out.halted)]}
-        yield int(out.halted_seq), "event", {"ts_ns": int(out.halted_ns), "name": "kill", "body": body}
+        yield (
+            int(out.halted_seq),
+            "event",
+            {"ts_ns": int(out.halted_ns), "name": "kill", "body": body},
+        )
 
 
 assert len(MARKOUT_NAMES) == HORIZONS  # noqa: S101 - a name for every horizon

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from engine.onboarding.store import AssetState, OnboardingStore
@@ -28,3 +29,45 @@ def newest_verdicts(home: Home, asset: str) -> dict[str, dict[str, Any]]:
     with onboarding(home) as store:
         entries = [e for e in store.history(asset) if e.kind == "verdict"]
     return {e.body["verdict"]["gate"]: e.body["verdict"] for e in entries}
+
+
+def find_state(home: Home, asset: str) -> AssetState | None:
+    """Return where `asset` stands; None if it was never enrolled."""
+    with onboarding(home) as store:
+        return next((state for state in store.all() if state.asset == asset), None)
+
+
+def run_began_ns(home: Home, state: AssetState) -> int:
+    """Return when the asset's present run began: the time of the move that named it."""
+    with onboarding(home) as store:
+        return began_ns(store, state)
+
+
+def began_ns(store: OnboardingStore, state: AssetState) -> int:
+    """Return the same from a store that is open already."""
+    entries = store.history(state.asset)
+    moves = [e for e in entries if e.kind == "transition" and e.body["run"] == state.run]
+    return moves[0].ts_ns if moves else state.entered_ns
+
+
+def story(home: Home, asset: str) -> dict[str, Any]:
+    """Return an asset's onboarding as plain data: stage, verdicts and transitions.
+
+    Of the looks at one gate while the asset stood still, the last is told, with their number.
+    """
+    with onboarding(home) as store:
+        state, entries = store.get(asset), store.history(asset)
+    looks: dict[tuple[str, int], dict[str, Any]] = {}
+    for entry in entries:
+        if entry.kind == "verdict":
+            key = entry.body["stage"], entry.body["version"]
+            number = looks[key]["looks"] + 1 if key in looks else 1
+            looks[key] = {"stage": key[0], "looks": number, **entry.body["verdict"]}
+    moves = [_transition(e.body, e.ts_ns) for e in entries if e.kind == "transition"]
+    return {"stage": state.stage, "verdicts": list(looks.values()), "transitions": moves}
+
+
+def _transition(body: dict[str, Any], ts_ns: int) -> dict[str, Any]:
+    at = datetime.fromtimestamp(ts_ns / 1e9, UTC).isoformat(timespec="seconds")
+    cause = {"trigger": body["trigger"], "ids": body["causes"]}
+    return {"from": body["from"], "to": body["to"], "cause": cause, "at": at}

@@ -55,10 +55,10 @@ def emit(
     d: Any, events: Any, n: int, kind: int, side: int, flags: int, px: float, sz: float
 ) -> int:
     """Write one event at the book's current times; return the new count."""
-    e = events[n]
+    e = events[n]  # `e.flags` would be the memory flags of a numpy record where not compiled
     e.kind = kind
     e.side = side
-    e.flags = flags
+    e["flags"] = flags
     e.ts_ns = d.ts_ns
     e.recv_ns = d.recv_ns
     e.px = px
@@ -121,7 +121,7 @@ def send_snapshot(d: Any, events: Any, n: int) -> int:
             if d.lots[r, k] > 0 and not _seen_before(d, r, k):
                 n = send_level(d, events, n, r, d.px[r, k], SNAPSHOT if n == first else 0)
     if n > first:
-        events[n - 1].flags |= LAST
+        events[n - 1]["flags"] |= LAST
     return n
 
 
@@ -224,5 +224,5 @@ def _send_consumed(d: Any, events: Any, n: int, r: int, first: int, last: int) -
             for j in range(k, d.slots):  # one message a price, and a consumed order is forgotten
                 if d.px[r, j] == units and d.lots[r, j] == 0:
                     d.px[r, j] = 0
-    events[n - 1].flags |= LAST
+    events[n - 1]["flags"] |= LAST
     return n

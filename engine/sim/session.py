@@ -1,15 +1,14 @@
 """Two clocks, one loop: market data, our requests and the venue's answers, in order of time.
 
-Market data reaches the venue at its venue time and us at its receive time; a request reaches the venue
-one latency after it was sent, and its answer us one latency later. At equal times the maker hears
-market data first, then answers; the venue hears market data first, then requests.
+Market data reaches the venue at its venue time and us at its receive time; a request reaches the
+venue one latency after it was sent, and its answer us one latency later. At equal times the maker
+hears market data first, then answers; the venue hears market data first, then requests.
 """
 
 from typing import Any
 
 from engine.core import maker, output
 from engine.core.maker import Maker
-from engine.core.output import Output
 from engine.events import CLOCK, Event
 from engine.record import i8, kernel, record
 from engine.sim import venue
@@ -34,9 +33,9 @@ class Session:
 
 @kernel
 def run(sessions: Any, events: Any, n: int, until_ns: int, outputs: Any) -> bool:
-    """Play events[:n] up to and including `until_ns`; return False where the output must be drained first.
+    """Play events[:n] up to and including `until_ns`; return whether all of it was played.
 
-    Call it again with the same arguments after draining; it goes on where it was.
+    Where the output is full first, drain it and call again; it goes on where it was.
     """
     s = sessions[0]
     out = outputs[0]
@@ -71,7 +70,9 @@ def _turn_of_venue(s: Any, events: Any, is_market: bool) -> None:
 
 
 @kernel
-def _turn_of_maker(s: Any, events: Any, now_ns: int, market_out: int, answer: int, out: Any) -> None:
+def _turn_of_maker(
+    s: Any, events: Any, now_ns: int, market_out: int, answer: int, out: Any
+) -> None:
     """Let the maker hear market data, an answer, or else that a second of silence has passed."""
     if market_out == now_ns:
         maker.step(s.maker, events[s.read_by_maker], out)

@@ -1,9 +1,9 @@
 """A venue on paper: latency both ways, post-only, queue position, fees.
 
-A fill needs somebody else's trade or quote: a print through our price, a print at our price once the
-queue ahead is used up, or the other side's touch moving to our price or through it. Depth that shrinks
-never fills. One print's volume is shared among our own orders, best price first, so that our fills
-never exceed the volume that traded.
+A fill needs somebody else's trade or quote: a print through our price, a print at our price once
+the queue ahead is used up, or the other side's touch moving to our price or through it. Depth that
+shrinks never fills. One print's volume is shared among our own orders, best price first, so that
+our fills never exceed the volume that traded.
 
 Two fill models: `THROUGH` counts only prints *through* our price (the pessimistic one, which gates
 judge); `QUEUE` also counts prints at our price behind everything displayed when we joined, with

@@ -114,10 +114,15 @@ def _parse_at_once(buffer: bytes) -> pl.DataFrame | None:
     if len(frame) != buffer.count(b"\n") or not frame["kind"].is_in(list(TABLE)).all():
         return None
     for kind, required in REQUIRED.items():
-        part = frame.filter(pl.col("kind") == kind).select(sorted(required))
+        part = _part(frame, kind, sorted(required))
         if any(part.null_count().row(0)):
             return None
     return _with_bodies(frame, buffer)
+
+
+def _part(frame: pl.DataFrame, kind: str, columns: list[str]) -> pl.DataFrame:
+    # lazily, so that only the wanted columns are copied
+    return frame.lazy().filter(pl.col("kind") == kind).select(columns).collect()
 
 
 def _with_bodies(frame: pl.DataFrame, buffer: bytes) -> pl.DataFrame | None:
@@ -181,8 +186,7 @@ def _commit(
     """Write rows, dead letters and the offset that says so, all or nothing."""
     with transaction(con):
         for kind, table in TABLE.items():
-            part = frame.filter(pl.col("kind") == kind).select(list(COLUMNS[kind]))
-            _insert(con, table, part)
+            _insert(con, table, _part(frame, kind, list(COLUMNS[kind])))
         letters = pl.DataFrame(dead, schema=_DEAD_LETTER, orient="row")
         _insert(con, "dead_letter", letters.select(pl.lit(spool).alias("spool"), pl.all()))
         con.execute("DELETE FROM ingest_offset WHERE spool = ?", [spool]).fetchall()

@@ -29,7 +29,7 @@ def tape(*rows):
     """Return events from rows of (seconds, kind, side, flags, px, sz)."""
     events = zeros(Event, len(rows))
     for e, (seconds, kind, side, flags, px, sz) in zip(events, rows, strict=True):
-        e.kind, e.side, e.flags, e.px, e.sz = kind, side, flags, px, sz
+        e.kind, e.side, e["flags"], e.px, e.sz = kind, side, flags, px, sz
         e.ts_ns = e.recv_ns = 10**18 + round(seconds * SECOND_NS)
     return events
 
@@ -135,12 +135,15 @@ def test_a_recorded_market_measures_as_its_manifest_says(asset, spread_bps, move
     path = DATA / "hl_l2_bbo_trades_20250904" / f"orderbooks_{asset}.csv"
     if not path.exists():
         pytest.skip("recorded market data not found; set GANGWAY_DATA")
-    columns = path.open().readline().strip().split(",")
+    with path.open() as lines:
+        columns = lines.readline().strip().split(",")
     wanted = ("exchange_timestamp", "bid_price_0", "ask_price_0")
     rows = np.loadtxt(path, delimiter=",", skiprows=1, usecols=[columns.index(c) for c in wanted])
     start = rows[0, 0]
     m = measure([tape(*(r for t, b, a in rows for r in quote((t - start) / 1e3, b, a)))])
-    assert m.spread_bps == pytest.approx(spread_bps, rel=0.05)
+    # WLFI spends 50.0 % of the time at five ticks or less: its median is five ticks, or six
+    one_tick_bps = 0.54 if asset == "WLFI" else 0.01
+    assert m.spread_bps == pytest.approx(spread_bps, abs=one_tick_bps)
     # 1 s moves are mildly trending at this venue, so √5 of them falls short of the 5 s move
     assert 0.7 < m.sigma_per_sqrt_s * 1e4 * 5**0.5 / move_5s_bps < 1.1
     assert m.gap_s > 15

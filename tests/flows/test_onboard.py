@@ -1,4 +1,4 @@
-"""One step of an onboarding: each path through the gates, on a real Prefect API and a real store."""
+"""One step of an onboarding: each path through the gates, on a real API and a real store."""
 
 from collections.abc import Callable
 from typing import Any

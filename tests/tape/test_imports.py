@@ -102,7 +102,7 @@ def test_the_flaws_of_the_standx_recording_are_counted(two_hours, tmp_path):
     info = import_tape(two_hours, tmp_path / "a.tape")
     rows = sum(pl.read_parquet(p).height for p in two_hours.glob("orderbook_*"))
     prints = sum(pl.read_parquet(p).height for p in two_hours.glob("trades_*"))
-    assert (info.asset, info.px_decimals, info.sz_decimals) == ("BTC-USD", 2, 4)
+    assert (info.asset, info.px_decimals, info.sz_decimals) == ("BTC", 2, 4)
     assert info.books + info.dropped["book_repeated"] == rows
     assert info.dropped["book_repeated"] == rows // 2
     assert info.counts["trade"] + info.dropped.get("trade_before_first_book", 0) == prints

@@ -52,7 +52,7 @@ def read_standx(
         raise RecordingError(f"{folder}: sz_decimals must be at least {sz}, was {sz_decimals}")
     hours = _Hours(books, trades, Counter(), Counter())
     return Recording(
-        symbol, "standx", folder.name, px, sz_decimals or sz,
+        symbol.removesuffix("-USD"), "standx", folder.name, px, sz_decimals or sz,
         hours.chunks(), hours.dropped, hours.noted,
     )  # fmt: skip
 

@@ -46,7 +46,7 @@ def check(states, events):
             s.unseen += book.size_at(s.book, r, to_units(s.instrument, e.px)) < e.sz - 1e-9
         if e.kind == LEVEL:
             book.apply(s.book, s.instrument, e)
-            if e.flags & LAST and s.book.n[0] and s.book.n[1]:
+            if e["flags"] & LAST and s.book.n[0] and s.book.n[1]:
                 s.crossed += s.book.px[0, 0] >= s.book.px[1, 0]
 
 

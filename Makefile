@@ -1,0 +1,58 @@
+# The whole developer interface. `make onboard` and `make test` set up everything they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(VENV)/.run
+DEV := $(VENV)/.dev
+PIP := $(BIN)/pip --disable-pip-version-check -q
+
+.PHONY: onboard test fast check format up deploy bench lock clean
+
+onboard: $(RUN)  ## rehearse HYPE with $1,000 on the simulated market, unattended, to full capital
+	$(BIN)/gangway rehearse HYPE --capital-usd 1000
+
+test: $(DEV) check  ## everything that must hold
+	$(BIN)/python -m pytest
+
+fast: $(DEV)  ## the tests of a coffee break: no browser, nothing slow
+	$(BIN)/python -m pytest -m "not slow and not ui"
+
+check: $(DEV)  ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports --no-logo
+
+format: $(DEV)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+up: $(RUN)  ## server, worker and engine host on loopback
+	$(BIN)/gangway up
+
+deploy: $(RUN)  ## create the work pool and apply prefect.yaml to the server of prefect.toml
+	GANGWAY_ROOT="$(CURDIR)" GANGWAY_HOME="$(CURDIR)/var" $(BIN)/python -m flows.deploy
+
+bench: $(DEV)  ## every figure the README states
+	$(BIN)/python -m benchmarks.simulated_week
+
+lock:  ## resolve the dependencies anew
+	$(BIN)/uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q \
+	  --upgrade --extra build pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q \
+	  --extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(RUN): requirements.lock pyproject.toml | $(BIN)/python
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	touch $@
+
+$(DEV): requirements-dev.lock $(RUN)
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	touch $@
+
+clean:
+	rm -rf $(VENV) var

@@ -1,0 +1,367 @@
+"""The `gangway` command. Every command is a few lines: parse, call, show.
+
+Heavy libraries are imported inside the commands that need them, so that help is instant.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from engine.config import AssetSpec
+
+app = typer.Typer(
+    help="Take a Hyperliquid perpetual from 'is it worth quoting?' to full live capital.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+tape_app = typer.Typer(help="Recorded market data.", no_args_is_help=True)
+app.add_typer(tape_app, name="tape")
+
+Asset = Annotated[str, typer.Argument(help="HYPE on the main dex, hyna:BTC on a builder dex.")]
+Capital = Annotated[float, typer.Option(help="What it may trade with at full capital [USD].")]
+ProfileName = Annotated[str | None, typer.Option(help="default, hip3 or aggressive.")]
+Venue = Annotated[str, typer.Option(help="sim, testnet, mainnet, or a server's URL.")]
+ScenarioName = Annotated[str | None, typer.Option(help="Market of the simulated venue.")]
+Seed = Annotated[int, typer.Option(help="Same seed, same market.")]
+TapeFile = Annotated[Path | None, typer.Option("--tape", help="Recorded market to use instead.")]
+HomeDir = Annotated[
+    Path | None, typer.Option(help="Directory of all state.", envvar="GANGWAY_HOME")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+
+def _spec(asset: str, capital_usd: float, **more: Any) -> "AssetSpec":
+    from engine.config import AssetSpec
+
+    tape = more.pop("tape", None)
+    if tape is not None:
+        if not tape.is_file():
+            raise ValueError(f"tape {tape} does not exist; make one with `gangway tape import`")
+        more |= {"tape": str(tape.resolve()), "venue": "tape"}
+    return AssetSpec(asset=asset, capital_usd=capital_usd, **more)
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, default=str))
+
+
+@app.command()
+def assets(venue: Venue = "sim", dex: str | None = None, as_json: AsJson = False) -> None:
+    """List the assets of a venue's dex with what decides whether they are worth a look."""
+    from engine.runners.market_source import market_source
+    from flows.show import console, progress, rows_table
+
+    with progress(f"asking {venue}", as_json):
+        rows = [row.model_dump() for row in market_source(venue, hours=1).assets(dex)]
+    if as_json:
+        _print_json(rows)
+        return
+    console.print(rows_table(f"assets of {dex or 'the main dex'} on {venue}", rows))
+
+
+@app.command()
+def dexs(venue: Venue = "sim", as_json: AsJson = False) -> None:
+    """List the builder dexes of a venue."""
+    from engine.runners.market_source import market_source
+    from flows.show import console, rows_table
+
+    rows = [row.model_dump() for row in market_source(venue).dexs()]
+    if as_json:
+        _print_json(rows)
+        return
+    console.print(rows_table(f"dexes on {venue}", rows))
+
+
+@app.command()
+def viability(
+    asset: Asset,
+    capital_usd: Capital = 1000.0,
+    venue: Venue = "sim",
+    scenario: ScenarioName = None,
+    seed: Seed = 7,
+    tape: TapeFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge whether an asset is worth quoting: the table, the red flags, the decision."""
+    from engine.derive.viability import assess
+    from engine.policy import load_policy
+    from flows.show import console, progress, verdict_table
+
+    spec = _spec(asset, capital_usd, venue=venue, scenario=scenario, seed=seed, tape=tape)
+    with progress(f"measuring {asset}", as_json):
+        facts = _facts(spec)
+    report = assess(facts, capital_usd, load_policy())
+    if as_json:
+        _print_json({"facts": facts.model_dump(), "report": report.model_dump()})
+        return
+    console.print(verdict_table(report.verdict))
+    console.print(f"decision: [bold]{report.decision}[/]. {report.reason}")
+    for note in facts.notes:
+        console.print(f"[dim]· {note}[/]")
+
+
+def _facts(spec: "AssetSpec") -> Any:
+    import time
+
+    from engine.runners.market_source import market_of_spec
+
+    return market_of_spec(spec).facts(spec.asset, time.time_ns())
+
+
+@app.command()
+def derive(
+    asset: Asset,
+    capital_usd: Capital,
+    profile: ProfileName = None,
+    mark_px: Annotated[float | None, typer.Option(help="Mark price [USD].")] = None,
+    available_margin: Annotated[float | None, typer.Option(help="Free margin [USD].")] = None,
+    max_leverage: Annotated[float | None, typer.Option(help="The asset's leverage limit.")] = None,
+    fee_bps: Annotated[float | None, typer.Option(help="Maker fee [bps].")] = None,
+    venue: Venue = "sim",
+    scenario: ScenarioName = None,
+    seed: Seed = 7,
+    as_json: AsJson = False,
+) -> None:
+    """Derive sizes and risk aversion from the capital; what is not given is asked of the venue."""
+    from engine.derive.auto_derive import ExchangeContext, auto_derive
+    from flows.show import console, rows_table
+
+    spec = _spec(asset, capital_usd, profile=profile, venue=venue, scenario=scenario, seed=seed)
+    given = {
+        "mark_px": mark_px,
+        "available_margin": available_margin,
+        "max_leverage": max_leverage,
+        "fee_bps": fee_bps,
+    }
+    context, chosen = _context(spec, given)
+    derived = auto_derive(capital_usd, chosen, ExchangeContext(**context))
+    result = {"asset": asset, "profile": chosen, "capital_usd": capital_usd, **context}
+    result |= derived.model_dump()
+    if as_json:
+        _print_json(result)
+        return
+    rows = [{"parameter": name, "value": value} for name, value in result.items()]
+    console.print(rows_table(f"{asset} with ${capital_usd:,.0f}", rows))
+
+
+def _context(spec: "AssetSpec", given: dict[str, float | None]) -> tuple[dict[str, float], Any]:
+    """Complete the exchange context from the venue, asked only when something is missing."""
+    if spec.profile and given["fee_bps"] is None:
+        given["fee_bps"] = 1.5 if None not in (given["mark_px"], given["max_leverage"]) else None
+    missing = [name for name, value in given.items() if value is None]
+    if not missing and spec.profile:
+        return {name: value for name, value in given.items() if value is not None}, spec.profile
+    from engine.derive.decisions import choose_profile
+    from engine.policy import load_policy
+
+    facts = _facts(spec)
+    margin = facts.available_margin_usd
+    asked = {
+        "mark_px": facts.mark_px,
+        "available_margin": spec.capital_usd if margin is None else margin,
+        "max_leverage": facts.max_leverage,
+        "fee_bps": facts.maker_fee_bps,
+    }
+    profile = spec.profile or choose_profile(facts, load_policy())
+    return {name: asked[name] if value is None else value for name, value in given.items()}, profile
+
+
+@app.command()
+def rehearse(
+    asset: Asset,
+    capital_usd: Capital = 1000.0,
+    profile: ProfileName = None,
+    scenario: ScenarioName = None,
+    seed: Seed = 7,
+    tape: TapeFile = None,
+    days: Annotated[float | None, typer.Option(help="Longest simulated time [days].")] = None,
+    approve: Annotated[
+        str, typer.Option(help="all answers human gates, none stops there.")
+    ] = "all",
+    home: Annotated[Path | None, typer.Option(help="Directory of the rehearsal's state.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the whole onboarding in compressed time, on a simulated market or a recorded tape."""
+    spec = _spec(asset, capital_usd, profile=profile, scenario=scenario, seed=seed, tape=tape)
+    from flows.rehearse import rehearse as run_rehearsal
+    from flows.show import console, narrator, progress, verdict_table
+
+    with progress(f"rehearsing {asset}", as_json) as update:
+
+        def on_step(step: Any) -> None:
+            if not as_json and step.verdict is not None:
+                narrator.print(verdict_table(step.verdict))
+            if not as_json and step.after.stage != step.before.stage:
+                narrator.print(f"[bold]{step.before.stage} → {step.after.stage}[/]\n")
+
+        result = run_rehearsal(
+            spec, approve=approve, days=days, home=home, on_step=on_step, on_progress=update
+        )
+    if as_json:
+        _print_json(result)
+        return
+    console.print(f"{asset} stands at [bold]{result['stage']}[/]: {result['why']}")
+
+
+@app.command()
+def onboard(
+    asset: Asset,
+    capital_usd: Capital,
+    profile: ProfileName = None,
+    venue: Venue = "sim",
+    scenario: ScenarioName = None,
+    seed: Seed = 7,
+    home: HomeDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take one asset one step further now, as its scheduled run would."""
+    spec = _spec(asset, capital_usd, profile=profile, venue=venue, scenario=scenario, seed=seed)
+    from flows.onboard import one_step
+    from flows.show import console, progress, verdict_table
+
+    with progress(f"{asset}: one step", as_json):
+        step = one_step(_home(home), spec)
+    if as_json:
+        verdict = step.verdict.model_dump(mode="json") if step.verdict else None
+        _print_json({"asset": asset, "stage": step.after.stage, "verdict": verdict})
+        return
+    if step.verdict is not None:
+        console.print(verdict_table(step.verdict))
+    console.print(step.words)
+
+
+def _home(root: Path | None) -> Any:
+    from engine.store.home import Home
+
+    return Home(root) if root else Home()
+
+
+STATUS = ("asset", "stage", "version", "attempt", "run", "paper_only")
+
+
+@app.command()
+def status(
+    asset: Annotated[str | None, typer.Argument(help="One asset; all when absent.")] = None,
+    home: HomeDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show where every asset stands, and check that the audit is unbroken."""
+    from engine.runners.standing import onboarding
+    from flows.show import console, rows_table
+
+    with onboarding(_home(home)) as store:
+        store.verify()
+        states = [store.get(asset)] if asset else store.all()
+        rows = [
+            state.model_dump(include=set(STATUS)) | {"words": _last(store, state)}
+            for state in states
+        ]
+    if as_json:
+        _print_json(rows)
+        return
+    console.print(rows_table("assets", rows))
+    console.print("[dim]audit chain verified[/]")
+
+
+def _last(store: Any, state: Any) -> str:
+    said = [e.body["verdict"]["words"] for e in store.history(state.asset) if e.kind == "verdict"]
+    return said[-1] if said else "not judged yet"
+
+
+@app.command()
+def checklist(asset: Asset, home: HomeDir = None, as_json: AsJson = False) -> None:
+    """Print the procedure's checklist with what is ticked, and by which evidence."""
+    from engine.derive import checklist as lines
+    from engine.runners.standing import newest_verdicts, onboarding
+    from flows.show import checklist as show
+
+    place = _home(home)
+    with onboarding(place) as store:
+        state = store.get(asset)
+        others = len(store.all()) - 1
+    plain = state.model_dump(mode="json") | {"others": others, "monitoring": ()}
+    items = lines.checklist(plain, newest_verdicts(place, asset))
+    if as_json:
+        _print_json([item.model_dump() for item in items])
+        return
+    show(f"{asset}: onboarding checklist (stage {state.stage})", items)
+
+
+@app.command()
+def up(
+    home: HomeDir = None,
+    port: Annotated[int, typer.Option(help="Loopback port of the pages.")] = 4200,
+    speed: Annotated[float, typer.Option(help="Simulated time over real time.")] = 60.0,
+) -> None:
+    """Start server, worker and engine host on loopback, and print where approvals wait."""
+    from flows.up import up as bring_up
+
+    bring_up(home or Path("var"), port, speed, say=typer.echo)
+
+
+@tape_app.command("import")
+def tape_import(
+    source: Annotated[Path, typer.Argument(help="A recording: a folder, or one file of it.")],
+    out: Annotated[Path, typer.Argument(help="The tape to write.")],
+    asset: Annotated[str | None, typer.Option(help="Which asset of the recording.")] = None,
+    sz_decimals: Annotated[int | None, typer.Option(help="Decimals of a size.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Turn a recording into a tape; every dropped row is counted by its reason."""
+    from engine.runners.tape_import import import_tape
+    from flows.show import progress
+
+    with progress(f"importing {source.name}", as_json):
+        info = import_tape(source, out, asset=asset, sz_decimals=sz_decimals)
+    _show_tape(info, as_json)
+
+
+@tape_app.command("info")
+def tape_info(
+    tape: Annotated[Path, typer.Argument(help="A tape.")], as_json: AsJson = False
+) -> None:
+    """Show what a tape holds: rows, gaps, locked books, what was dropped and why."""
+    from engine.store.tape import tape_info as read_info
+
+    _show_tape(read_info(tape), as_json)
+
+
+def _show_tape(info: Any, as_json: bool) -> None:
+    from flows.show import console, rows_table
+
+    told = info.model_dump(mode="json")
+    if as_json:
+        _print_json(told)
+        return
+    rows = [{"about": name, "value": str(value)} for name, value in told.items()]
+    console.print(rows_table(f"tape of {info.asset}", rows))
+
+
+def _explain(error: Exception) -> str:
+    """Return what went wrong in one line: the field, the value, and what would be right."""
+    lines = getattr(error, "errors", None)
+    if not callable(lines):
+        return str(error)
+    told = [
+        f"{'.'.join(map(str, e['loc'])) or 'input'}: {e['msg']}, was {e['input']!r}"
+        for e in lines()  # pyright: ignore[reportGeneralTypeIssues]
+    ]
+    return "; ".join(told)
+
+
+def main() -> None:
+    """Run the command; what the user can mend is one line on stderr and exit code 2."""
+    try:
+        app()
+    except (ValueError, RuntimeError, OSError) as error:
+        typer.echo(f"error: {_explain(error)}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
