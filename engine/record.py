@@ -10,7 +10,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import numba
 import numpy as np
@@ -46,7 +46,7 @@ def source_hash(containing: bytes = b"") -> str:
 
 # numba notices a change in the file of the outermost function, never in the functions it calls:
 # so kernels are cached under the hash of every file that declares or compiles anything
-numba.config.CACHE_DIR = str(  # pyright: ignore[reportAttributeAccessIssue]
+numba.config.CACHE_DIR = str(  # pyright: ignore[reportPrivateImportUsage, reportAttributeAccessIssue]
     ROOT / "__pycache__" / f"kernels-{source_hash(b'engine.record')[:16]}"
 )
 
@@ -54,8 +54,8 @@ numba.config.CACHE_DIR = str(  # pyright: ignore[reportAttributeAccessIssue]
 def record(cls: type) -> Any:
     """Give a class of annotations the dtype they describe, as ``cls.dtype``.
 
-    A field is a scalar (`f8`, `i8`, `i4`, `i2`), another record, or a tuple ``(field, shape)`` for
-    an array of either.
+    A field is a scalar (`f8`, `i8`, `i4`, `i2`), another record, or
+    ``Annotated[field, shape]`` for an array of either.
 
     Examples
     --------
@@ -65,21 +65,22 @@ def record(cls: type) -> Any:
     ...     state: i8
     >>> @record
     ... class Book:
-    ...     orders: (Order, 4)
-    ...     depth: (f8, (2, 3))
+    ...     orders: Annotated[Order, 4]
+    ...     depth: Annotated[f8, (2, 3)]
     >>> books = zeros(Book)
     >>> books[0].orders[2].px = 7.0
     >>> float(books[0].orders[2].px)
     7.0
     """
-    fields = [(name, *_field(spec)) for name, spec in get_type_hints(cls).items()]
+    hints = get_type_hints(cls, include_extras=True)
+    fields = [(name, *_field(spec)) for name, spec in hints.items()]
     cls.dtype = np.dtype((np.record, np.dtype(fields, align=True)))  # pyright: ignore
     return cls
 
 
 def _field(spec: Any) -> tuple[Any, ...]:
-    if isinstance(spec, tuple):
-        inner, shape = spec
+    if get_origin(spec) is Annotated:
+        inner, shape = get_args(spec)
         return _scalar(inner), shape
     return (_scalar(spec),)
 

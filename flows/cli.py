@@ -6,7 +6,7 @@ Heavy libraries are imported inside the commands that need them, so that help is
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -24,7 +24,10 @@ app.add_typer(tape_app, name="tape")
 
 Asset = Annotated[str, typer.Argument(help="HYPE on the main dex, hyna:BTC on a builder dex.")]
 Capital = Annotated[float, typer.Option(help="What it may trade with at full capital [USD].")]
-ProfileName = Annotated[str | None, typer.Option(help="default, hip3 or aggressive.")]
+ProfileName = Annotated[
+    Literal["default", "hip3", "aggressive"] | None,
+    typer.Option(help="Spread profile; chosen by the decision tree when absent."),
+]
 Venue = Annotated[str, typer.Option(help="sim, testnet, mainnet, or a server's URL.")]
 ScenarioName = Annotated[str | None, typer.Option(help="Market of the simulated venue.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same market.")]

@@ -1,6 +1,6 @@
 """The order book as far as we look: up to 20 levels a side, prices in units, best first."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from engine.events import BUY, SNAPSHOT
 from engine.instrument import to_px, to_units
@@ -14,9 +14,9 @@ BID, ASK = 0, 1
 class Book:
     """Levels best first; `n` of them are valid on each side."""
 
-    n: (i8, 2)
-    px: (i8, (2, DEPTH))  # units
-    sz: (f8, (2, DEPTH))  # coins
+    n: Annotated[i8, 2]
+    px: Annotated[i8, (2, DEPTH)]  # units
+    sz: Annotated[f8, (2, DEPTH)]  # coins
     ts_ns: i8  # venue time of the last change
 
 

@@ -16,7 +16,7 @@ likelihood.
 """
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 from engine.record import f8, i8, kernel, record
 
@@ -32,8 +32,8 @@ NEWTON_STEPS = 12
 class Intensity:
     """Exposure [s] and fills per bin of depth, and the posterior they give."""
 
-    seconds: (f8, BINS)
-    fills: (f8, BINS)
+    seconds: Annotated[f8, BINS]
+    fills: Annotated[f8, BINS]
     n: i8  # own fills counted, ever
     kappa: f8
     intensity_per_s: f8

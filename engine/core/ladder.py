@@ -1,6 +1,6 @@
 """The quotes we wish for: up to 25 prices a side with sizes the venue and the limits allow."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from engine.core.orders import MAX_LEVELS
 from engine.events import BUY
@@ -12,8 +12,8 @@ from engine.record import f8, i8, kernel, record
 class Ladder:
     """Wished prices [units] and sizes [coins]; row 0 bids, row 1 asks; size zero is no quote."""
 
-    px: (i8, (2, MAX_LEVELS))
-    sz: (f8, (2, MAX_LEVELS))
+    px: Annotated[i8, (2, MAX_LEVELS)]
+    sz: Annotated[f8, (2, MAX_LEVELS)]
 
 
 @kernel

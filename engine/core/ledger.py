@@ -4,7 +4,7 @@ Every fill counts once, by its venue id; equity is ``cash + position * mid`` and
 it is the profit since the session began.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 from engine.record import f8, i8, kernel, record
 
@@ -21,7 +21,7 @@ class Ledger:
     funding_usd: f8
     volume_usd: f8
     fills: i8
-    seen: (i8, REMEMBERED)
+    seen: Annotated[i8, REMEMBERED]
     n_seen: i8
 
 

@@ -5,7 +5,7 @@ deterministic; time is the event's; it does not know whether anybody carries the
 """
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 from engine.actions import CANCEL_ALL, HALT, MODIFY, PLACE
 from engine.core import (
@@ -70,8 +70,8 @@ class Maker:
     kill: KillSwitch
     ladder: Ladder
     mid: f8  # of the last open book
-    mid_ts_ns: (i8, MIDS)
-    mids: (f8, MIDS)
+    mid_ts_ns: Annotated[i8, MIDS]
+    mids: Annotated[f8, MIDS]
     n_mids: i8
     venue_ns: i8  # the venue's clock as we know it
     now_ns: i8  # our clock

@@ -7,7 +7,7 @@ NaN, never stale.
 """
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 from engine.record import f8, i8, kernel, record
 
@@ -43,7 +43,7 @@ class Outcome:
     sz: f8
     fee_bps: f8
     half_spread_bps: f8
-    markout_bps: (f8, HORIZONS)
+    markout_bps: Annotated[f8, HORIZONS]
     known: i8  # horizons resolved
 
 
@@ -51,7 +51,7 @@ class Outcome:
 class Markouts:
     """A ring of open outcomes, and the running cost of adverse selection at the primary horizon."""
 
-    pending: (Outcome, PENDING)
+    pending: Annotated[Outcome, PENDING]
     head: i8
     tail: i8
     outcomes: i8  # primary markouts resolved in this session

@@ -4,7 +4,7 @@ An order is *resting* (the venue said so), *gone* (the slot is free), or *unknow
 answered). Exposure counts unknown as live: the worst case is that it fills.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 from engine.actions import CANCEL, MODIFY, PLACE
 from engine.events import ACCEPTED, BUY, CANCELED, FILL, UNKNOWN_ORDER
@@ -35,7 +35,7 @@ class Order:
 class Orders:
     """Bids are slots 0..24, asks 25..49, best level first."""
 
-    slot: (Order, SLOTS)
+    slot: Annotated[Order, SLOTS]
     next_cloid: i8
     requests: i8  # ever sent
 

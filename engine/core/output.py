@@ -1,6 +1,6 @@
 """What one engine has to say, in rings that the shell drains."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from engine.actions import Action
 from engine.core.markout import HORIZONS
@@ -29,7 +29,7 @@ class FillRow:
     position: f8
     fee_bps: f8
     half_spread_bps: f8
-    markout_bps: (f8, HORIZONS)
+    markout_bps: Annotated[f8, HORIZONS]
 
 
 @record
@@ -67,15 +67,15 @@ class Sample:
 class Output:
     """`actions` are of the last step only; everything else waits to be drained."""
 
-    actions: (Action, MAX_ACTIONS)
+    actions: Annotated[Action, MAX_ACTIONS]
     n_actions: i8
-    fills: (FillRow, MAX_FILLS)
+    fills: Annotated[FillRow, MAX_FILLS]
     n_fills: i8
-    markouts: (FillRow, MAX_FILLS)
+    markouts: Annotated[FillRow, MAX_FILLS]
     n_markouts: i8
-    samples: (Sample, MAX_SAMPLES)
+    samples: Annotated[Sample, MAX_SAMPLES]
     n_samples: i8
-    journal: (Action, MAX_JOURNAL)
+    journal: Annotated[Action, MAX_JOURNAL]
     n_journal: i8
     halted: i8  # reason, once the kill switch has latched
     halted_ns: i8

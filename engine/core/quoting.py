@@ -1,7 +1,7 @@
 """How the session has quoted: uptime, filled orders, and own against market spread."""
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 from engine.record import f8, i8, kernel, record
 
@@ -21,8 +21,8 @@ class Quoting:
     own_bid: f8  # best resting [USD], 0 where there is none
     own_ask: f8
     filled_orders: i8
-    last_fill_ns: (i8, 2)
-    ratio_s: (f8, BINS)  # seconds spent at each ratio since the last sample
+    last_fill_ns: Annotated[i8, 2]
+    ratio_s: Annotated[f8, BINS]  # seconds spent at each ratio since the last sample
     next_sample_ns: i8
 
 

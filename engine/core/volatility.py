@@ -11,7 +11,7 @@ Econometrica 71 (2003), sec. 2; the forgetting is RiskMetrics (1996), eq. 5.3.
 """
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 from engine.record import f8, i8, kernel, record
 
@@ -31,7 +31,7 @@ class Volatility:
     weight: f8
     last_mid: f8
     next_ns: i8
-    mids: (f8, NULL_LAG + 1)
+    mids: Annotated[f8, NULL_LAG + 1]
     grid: i8
     null_n: i8
     null_adverse: i8

@@ -6,7 +6,7 @@ histogram of 200 bins per decade (1.2 % wide) from 0.001 to 10,000 bps, weighted
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any
 
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
@@ -53,7 +53,7 @@ class Observed:
     open_: i8  # the book between the last two runs could be traded against
     spread_bps: f8
     mid: f8
-    weight_s: (f8, BINS)
+    weight_s: Annotated[f8, BINS]
     closed_s: f8
     gap_s: f8
     largest_gap_s: f8

@@ -6,7 +6,7 @@ sent as LEVEL deltas that end in `LAST`.
 """
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 from engine.core.book import ASK, BID
 from engine.events import BUY, LAST, LEVEL, SELL, SNAPSHOT, TRADE
@@ -24,9 +24,9 @@ class Displayed:
 
     instrument: Instrument
     slots: i8
-    px: (i8, (2, SLOTS))  # units
-    lots: (i8, (2, SLOTS))
-    depth_bps: (f8, (2, SLOTS))  # distance from fair price its owner wants
+    px: Annotated[i8, (2, SLOTS)]  # units
+    lots: Annotated[i8, (2, SLOTS)]
+    depth_bps: Annotated[f8, (2, SLOTS)]  # distance from fair price its owner wants
     ts_ns: i8  # time of the last event sent
     recv_ns: i8
     trade_id: i8

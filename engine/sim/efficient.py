@@ -5,7 +5,7 @@ informed taker knows of a move that is released over the seconds after its trade
 """
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 from engine.record import f8, i8, kernel, record
 
@@ -16,8 +16,8 @@ SETTLED = 1e-9  # an announced move this small is over
 class PriceModel:
     """How the price moves, and who sees it when."""
 
-    sigma_bps: (f8, 2)  # per √s, in the calm and the active regime
-    leave_per_s: (f8, 2)
+    sigma_bps: Annotated[f8, 2]  # per √s, in the calm and the active regime
+    leave_per_s: Annotated[f8, 2]
     jumps_per_s: f8
     jump_bps: f8
     trend_bps_per_s: f8

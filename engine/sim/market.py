@@ -18,7 +18,7 @@ Bacry, Mastromatteo and Muzy, *Hawkes processes in finance* (2015), eq. 5; sampl
 """
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,14 +80,14 @@ class Market:
     takers: Takers
     price: PriceModel
     efficient: Efficient
-    per_s: (f8, CLOCKS)  # rates of the clocks without memory
-    next_ns: (i8, CLOCKS)
+    per_s: Annotated[f8, CLOCKS]  # rates of the clocks without memory
+    next_ns: Annotated[i8, CLOCKS]
     opened: i8
     now_ns: i8  # everything before this has been sent
     pressure_bps: f8  # by which recent flow moves the makers' quotes
     half_spread_log: f8  # relative to its median
     half_spread_ns: i8
-    excitation_per_s: (f8, 2)  # of buys and of sells, at excitation_ns
+    excitation_per_s: Annotated[f8, 2]  # of buys and of sells, at excitation_ns
     excitation_ns: i8
     noise_bound_per_s: f8
 

@@ -10,7 +10,7 @@ judge); `QUEUE` also counts prints at our price behind everything displayed when
 cancels assumed to happen behind us.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 from engine.actions import CANCEL, CANCEL_ALL, MODIFY, PLACE, Action
 from engine.core import book
@@ -57,11 +57,11 @@ class PaperVenue:
     latency_ns: i8  # of a request, and again of its answer
     maker_fee: f8
     book: Book
-    working: (Working, MAX_WORKING)
-    asks: (Action, MAX_WAITING)  # ts_ns is the arrival
+    working: Annotated[Working, MAX_WORKING]
+    asks: Annotated[Action, MAX_WAITING]  # ts_ns is the arrival
     ask_head: i8
     ask_tail: i8
-    answers: (Event, MAX_WAITING)
+    answers: Annotated[Event, MAX_WAITING]
     answer_head: i8
     answer_tail: i8
     next_tid: i8
