@@ -6,7 +6,7 @@ PLACE = 1
 CANCEL = 2
 MODIFY = 3
 CANCEL_ALL = 4
-HALT = 5  # tell the shell that the kill switch has latched; flags = reason
+HALT = 5  # tell the shell that the kill switch has latched; code = reason
 
 
 @record
@@ -15,7 +15,7 @@ class Action:
 
     kind: i2
     side: i2
-    flags: i4
+    code: i4
     ts_ns: i8
     cloid: i8
     px: f8

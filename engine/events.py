@@ -19,7 +19,7 @@ TIMER = 5  # the feed is alive and nothing changed
 CLOCK = 6  # our own clock; says nothing about the feed
 # our own orders; ref = our client order id
 ACCEPTED = 10  # resting at px with sz
-REJECTED = 11  # flags = reason
+REJECTED = 11  # code = reason
 CANCELED = 12
 FILL = 13  # px, sz, side of ours, id = venue's fill id, extra = fee paid in USD (negative: rebate)
 FUNDING = 14  # extra = USD received (negative: paid), id = venue's payment id
@@ -27,9 +27,9 @@ FUNDING = 14  # extra = USD received (negative: paid), id = venue's payment id
 DISCONNECTED = 20
 CONNECTED = 21
 
-# flags of LEVEL
+# codes of LEVEL
 SNAPSHOT, LAST = 1, 2
-# flags of REJECTED
+# codes of REJECTED
 POST_ONLY, MIN_NOTIONAL, NO_MARGIN, RATE_LIMIT, UNKNOWN_ORDER, HALTED = 1, 2, 3, 4, 5, 6
 
 
@@ -39,7 +39,7 @@ class Event:
 
     kind: i2
     side: i2
-    flags: i4
+    code: i4
     ts_ns: i8  # the venue's time
     recv_ns: i8  # when we heard of it; never before ts_ns
     px: f8

@@ -73,6 +73,8 @@ def record(cls: type) -> Any:
     7.0
     """
     hints = get_type_hints(cls, include_extras=True)
+    if taken := [name for name in hints if hasattr(np.record, name)]:
+        raise ValueError(f"{cls.__name__}: a numpy record has its own {taken}; choose other names")
     fields = [(name, *_field(spec)) for name, spec in hints.items()]
     cls.dtype = np.dtype((np.record, np.dtype(fields, align=True)))  # pyright: ignore
     return cls
@@ -141,6 +143,6 @@ def load_state(cls: Any, blob: bytes) -> NDArray[Any]:
             f"checkpoint holds another layout of {cls.__name__}; "
             "delete it to start this engine anew, or run the code version that wrote it"
         )
-    if (len(blob) - 32) % cls.dtype.itemsize:
+    if len(blob) == 32 or (len(blob) - 32) % cls.dtype.itemsize:
         raise SchemaMismatchError(f"checkpoint of {cls.__name__} is cut short at {len(blob)} bytes")
     return np.frombuffer(blob, cls.dtype, offset=32).copy()

@@ -19,7 +19,7 @@ from engine.runners.standing import newest_verdicts
 from engine.store.home import Home
 from flows.onboard import Finding, check
 from tasks.approvals import APPROVAL_TIMEOUT_S, approval_key, settle
-from tasks.artifacts import report
+from tasks.artifacts import brief, report
 from tasks.stages import read_state, record
 
 
@@ -79,7 +79,7 @@ def _question(home: Home, state: AssetState, finding: Finding | None) -> str:
         return report(state, Verdict.model_validate(list(said.values())[-1]))
     parts = [report(state, finding.verdict, finding.checklist)]
     if "validation" in said:
-        parts.append(report(state, Verdict.model_validate(said["validation"])))
+        parts.append(brief(Verdict.model_validate(said["validation"])))
     return "\n\n".join(parts)
 
 

@@ -184,7 +184,7 @@ def rehearse(
     tape: TapeFile = None,
     days: Annotated[float | None, typer.Option(help="Longest simulated time [days].")] = None,
     approve: Annotated[
-        str, typer.Option(help="all answers human gates, none stops there.")
+        Literal["all", "none"], typer.Option(help="all answers human gates, none stops there.")
     ] = "all",
     home: Annotated[Path | None, typer.Option(help="Directory of the rehearsal's state.")] = None,
     as_json: AsJson = False,

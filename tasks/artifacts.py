@@ -16,6 +16,7 @@ _SAID = {
     "NO_DATA": "no data",
     "ERROR": "**error**",
 }
+_BRIEF = ("criterion", "measured", "needed", "verdict")
 _TICKS = {"ticked": "✔", "open": "**open**", "person": "**you confirm**"}
 
 
@@ -65,6 +66,12 @@ def report(state: AssetState, verdict: Verdict, checklist: tuple[ChecklistItem, 
     head = f"## {spec.asset}: {verdict.gate} – {_SAID[verdict.verdict]}"
     parts = [head, verdict.words, about, _ticks(checklist), _table(rows(verdict)), versions]
     return "\n\n".join(part for part in parts if part)
+
+
+def brief(verdict: Verdict) -> str:
+    """Return a verdict as fits into a form: the sentence and a narrow table."""
+    table = [{name: row[name] for name in _BRIEF} for row in rows(verdict)]
+    return f"### {verdict.gate}\n\n{verdict.words}\n\n{_table(table)}"
 
 
 def _ticks(checklist: tuple[ChecklistItem, ...]) -> str:

@@ -29,7 +29,7 @@ def row(side: int) -> int:
 @kernel
 def apply(b: Any, i: Any, e: Any) -> None:
     """Absorb one LEVEL event; a size of zero removes the level."""
-    if e.flags & SNAPSHOT:
+    if e.code & SNAPSHOT:
         b.n[BID] = 0
         b.n[ASK] = 0
     set_level(b, row(e.side), to_units(i, e.px), e.sz)

@@ -44,7 +44,7 @@ def fill_side(
         if k > 0 and side * (previous - px) <= 0:
             px = previous - side * tick_units(i, previous)
         previous = px
-        least = min_sz(i, to_px(i, px))
+        least = min_sz(i, to_px(i, max(px, 1)))
         level_sz = floor_sz(i, min(max(sz, least), room))
         if level_sz < least or px <= 0:
             room = 0.0

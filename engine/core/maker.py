@@ -7,7 +7,7 @@ deterministic; time is the event's; it does not know whether anybody carries the
 import math
 from typing import Annotated, Any
 
-from engine.actions import CANCEL_ALL, HALT, MODIFY, PLACE
+from engine.actions import CANCEL, CANCEL_ALL, HALT, MODIFY, PLACE
 from engine.core import (
     book,
     calibration,
@@ -109,7 +109,7 @@ def step(m: Any, e: Any, out: Any) -> None:
     _pass_time(m, e)
     if e.kind == LEVEL:
         book.apply(m.book, m.params.instrument, e)
-        if e.flags & LAST:
+        if e.code & LAST:
             _see_mid(m)
             _check_risk(m, out)
             _quote(m, out)
@@ -244,7 +244,7 @@ def _check_risk(m: Any, out: Any) -> None:
         out.halted_seq = _next_seq(m)
         halt = output.next_action(out, m.now_ns)
         halt.kind = HALT
-        halt.flags = m.kill.reason
+        halt.code = m.kill.reason
         cancel = output.next_action(out, m.now_ns)
         cancel.kind = CANCEL_ALL
         orders.cancel_all(m.orders)
@@ -253,18 +253,26 @@ def _check_risk(m: Any, out: Any) -> None:
 @kernel
 def _quote(m: Any, out: Any) -> None:
     """Wish for a ladder, at most once an interval, and ask for what is missing."""
-    if m.kill.reason != ARMED or m.now_ns < m.next_quote_ns:
+    if m.now_ns < m.next_quote_ns:
         return
     m.next_quote_ns = m.now_ns + m.params.requote_ns
     if m.now_ns >= m.next_solve_ns:
         intensity.forget(m.intensity, (m.now_ns - m.next_solve_ns + SOLVE_EVERY_NS) / NS_PER_S)
         intensity.solve(m.intensity)
         m.next_solve_ns = m.now_ns + SOLVE_EVERY_NS
-    if m.disconnected or not book.is_open(m.book) or m.now_ns - m.heard_ns > m.params.stale_ns:
-        ladder.clear(m.ladder)
-    else:
+    if _may_quote(m):
         _wish(m)
+    else:
+        ladder.clear(m.ladder)
     _ask(m, out)
+
+
+@kernel
+def _may_quote(m: Any) -> bool:
+    """Return whether nothing forbids to quote; whatever rests is cancelled where something does."""
+    is_fresh = m.now_ns - m.heard_ns <= m.params.stale_ns
+    is_armed = m.kill.reason == ARMED
+    return is_armed and is_fresh and not m.disconnected and book.is_open(m.book)
 
 
 @kernel
@@ -343,7 +351,9 @@ def _ask(m: Any, out: Any) -> None:
             held = m.orders.slot[k].sz if kind == MODIFY else 0.0
             worst = side * m.ledger.position + orders.exposure(m.orders, side)
             if worst + max(sz - held, 0.0) > limit * (1.0 + 1e-9):
-                continue
+                if kind == PLACE:
+                    continue
+                kind = CANCEL  # what we cannot afford to move must not stay where it is
         action = output.next_action(out, m.now_ns)
         orders.request(m.orders, action, kind, k, side, px, sz)
         action.px = to_px(m.params.instrument, px)
@@ -353,7 +363,9 @@ def _ask(m: Any, out: Any) -> None:
 @kernel
 def _report(m: Any, out: Any) -> None:
     """Hand over finished markouts, the periodic sample, and this step's actions for the journal."""
-    while markout.is_complete(m.markouts):
+    for _ in range(output.ROOM // 2):  # after a long silence there may be more than we have room for
+        if not markout.is_complete(m.markouts):
+            break
         _report_markout(m, out)
     if m.mid > 0.0 and m.now_ns >= m.quoting.next_sample_ns:
         if m.quoting.next_sample_ns > 0:

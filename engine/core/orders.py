@@ -7,7 +7,7 @@ answered). Exposure counts unknown as live: the worst case is that it fills.
 from typing import Annotated, Any
 
 from engine.actions import CANCEL, MODIFY, PLACE
-from engine.events import ACCEPTED, BUY, CANCELED, FILL, UNKNOWN_ORDER
+from engine.events import ACCEPTED, BUY, CANCELED, FILL, RATE_LIMIT, UNKNOWN_ORDER
 from engine.instrument import to_units
 from engine.record import f8, i8, kernel, record
 
@@ -86,9 +86,19 @@ def hear(orders: Any, i: Any, e: Any) -> None:
         o.sz -= e.sz
         if o.sz * i.lots_per_coin < 0.5:
             o.state = GONE
-    elif e.kind == CANCELED or not (e.flags == UNKNOWN_ORDER and o.state == CANCELING):
-        o.state = GONE
-    # a cancel refused as unknown means that the order's last fill is on its way: wait for it
+    else:
+        o.state = GONE if e.kind == CANCELED else _refused(o.state, e.code)
+
+
+@kernel
+def _refused(state: int, reason: int) -> int:
+    """Return the state of an order after a refusal of what was last asked about it."""
+    if state in (CANCELING, MODIFYING):
+        if reason == UNKNOWN_ORDER:  # its last fill is on its way: wait for it
+            return CANCELING
+        if reason == RATE_LIMIT:  # nobody looked at the request: the order is where it was
+            return RESTING
+    return GONE
 
 
 @kernel

@@ -87,7 +87,7 @@ def next_action(out: Any, ts_ns: int) -> Any:
     """Return the next free action of this step, with its time set."""
     action = out.actions[out.n_actions]
     action.ts_ns = ts_ns
-    action.flags = 0
+    action.code = 0
     action.px = 0.0
     action.sz = 0.0
     out.n_actions += 1

@@ -25,7 +25,7 @@ NULL_LAG = 5  # grid seconds
 
 @record
 class Volatility:
-    """`weight` counts the grid seconds remembered; `mids` is a ring of the last grid mids."""
+    """`weight` counts the grid seconds remembered, the prior's among them; `mids` is a ring of the last grid mids."""
 
     var_per_s: f8
     weight: f8
@@ -59,6 +59,9 @@ def forget_path(v: Any, ts_ns: int) -> None:
 
 @kernel
 def _grid_second(v: Any, mid: float) -> None:
+    if v.weight == 0.0:
+        v.weight = PRIOR_WEIGHT_S
+        v.var_per_s = PRIOR_SIGMA * PRIOR_SIGMA
     if v.last_mid > 0.0:
         r = math.log(mid / v.last_mid)
         keep = 0.5 ** (1.0 / HALFLIFE_S)
@@ -82,8 +85,5 @@ def _count_null(v: Any, mid: float) -> None:
 
 @kernel
 def sigma(v: Any) -> float:
-    """Return the volatility [1/√s], shrunk to the prior while the session is young."""
-    prior = PRIOR_SIGMA * PRIOR_SIGMA
-    return math.sqrt(
-        (PRIOR_WEIGHT_S * prior + v.weight * v.var_per_s) / (PRIOR_WEIGHT_S + v.weight)
-    )
+    """Return the volatility [1/√s]; the prior it starts from fades as any other second does."""
+    return math.sqrt(v.var_per_s) if v.weight > 0.0 else PRIOR_SIGMA

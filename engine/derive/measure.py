@@ -124,7 +124,7 @@ def _bin(bps: float) -> int:
 def _apply(s: Any, e: Any) -> None:
     if e.kind == LEVEL:
         book.apply(s.book, s.instrument, e)
-        if e["flags"] & LAST:
+        if e["code"] & LAST:
             _look(s)
     elif e.kind == TRADE:
         s.traded_usd += e.px * e.sz

@@ -97,8 +97,11 @@ def trade(
                 progress(point.hours)
         part = until_hours - point.hours
         if part > 0 and not _is_over(point):
-            _play_hour(spec, spool, point, feed, outputs, int(part * HOUR_NS))
-            return _status(point, max(until_hours, 0.0))
+            chunk = _play_hour(spec, spool, point, feed, outputs, int(part * HOUR_NS))
+            if chunk is not None:
+                return _status(point, until_hours)
+            _close_hour(spec, spool, point, feed, chunk)
+            point.write(path)
     return _status(point, float(point.hours))
 
 
@@ -154,6 +157,7 @@ def _close_hour(
     spec: RunSpec, spool: Spool, point: Checkpoint, feed: Feed, events: NDArray[Any] | None
 ) -> None:
     """Bring the checkpoint to the end of the hour just played."""
+    spool.flush()  # no checkpoint on the disk may be ahead of its rows
     session = point.session[0]
     if events is None:
         point.ended = True

@@ -52,13 +52,13 @@ class Quoting:
 
 @kernel
 def emit(
-    d: Any, events: Any, n: int, kind: int, side: int, flags: int, px: float, sz: float
+    d: Any, events: Any, n: int, kind: int, side: int, code: int, px: float, sz: float
 ) -> int:
     """Write one event at the book's current times; return the new count."""
-    e = events[n]  # `e.flags` would be the memory flags of a numpy record where not compiled
+    e = events[n]
     e.kind = kind
     e.side = side
-    e["flags"] = flags
+    e.code = code
     e.ts_ns = d.ts_ns
     e.recv_ns = d.recv_ns
     e.px = px
@@ -89,7 +89,7 @@ def best_px(d: Any, r: int) -> float:
 
 
 @kernel
-def send_level(d: Any, events: Any, n: int, r: int, units: int, flags: int) -> int:
+def send_level(d: Any, events: Any, n: int, r: int, units: int, code: int) -> int:
     """Send what all slots together show at one price."""
     lots = 0
     orders = 0
@@ -99,7 +99,7 @@ def send_level(d: Any, events: Any, n: int, r: int, units: int, flags: int) -> i
             orders += 1
     side = BUY if r == BID else SELL
     i = d.instrument
-    n = emit(d, events, n, LEVEL, side, flags, to_px(i, units), lots / i.lots_per_coin)
+    n = emit(d, events, n, LEVEL, side, code, to_px(i, units), lots / i.lots_per_coin)
     events[n - 1].ref = orders
     return n
 
@@ -121,7 +121,7 @@ def send_snapshot(d: Any, events: Any, n: int) -> int:
             if d.lots[r, k] > 0 and not _seen_before(d, r, k):
                 n = send_level(d, events, n, r, d.px[r, k], SNAPSHOT if n == first else 0)
     if n > first:
-        events[n - 1]["flags"] |= LAST
+        events[n - 1]["code"] |= LAST
     return n
 
 
@@ -224,5 +224,5 @@ def _send_consumed(d: Any, events: Any, n: int, r: int, first: int, last: int) -
             for j in range(k, d.slots):  # one message a price, and a consumed order is forgotten
                 if d.px[r, j] == units and d.lots[r, j] == 0:
                     d.px[r, j] = 0
-    events[n - 1]["flags"] |= LAST
+    events[n - 1]["code"] |= LAST
     return n

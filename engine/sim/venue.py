@@ -10,6 +10,7 @@ judge); `QUEUE` also counts prints at our price behind everything displayed when
 cancels assumed to happen behind us.
 """
 
+import math
 from typing import Annotated, Any
 
 from engine.actions import CANCEL, CANCEL_ALL, MODIFY, PLACE, Action
@@ -140,7 +141,7 @@ def _place(v: Any, action: Any) -> None:
         o.side = action.side
         o.px = px
         o.sz = action.sz
-        o.ahead = book.size_at(v.book, book.row(action.side), px)
+        o.ahead = _shown(v, action.side, px)
         _answer(v, ACCEPTED, o, action.ts_ns)
 
 
@@ -163,7 +164,7 @@ def _refuse(v: Any, action: Any, reason: int) -> None:
     e = v.answers[v.answer_head % MAX_WAITING]
     v.answer_head += 1
     e.kind = REJECTED
-    e.flags = reason
+    e.code = reason
     e.side = action.side
     e.ts_ns = action.ts_ns
     e.recv_ns = action.ts_ns + v.latency_ns
@@ -179,7 +180,7 @@ def _answer(v: Any, kind: int, o: Any, ts_ns: int) -> Any:
     e = v.answers[v.answer_head % MAX_WAITING]
     v.answer_head += 1
     e.kind = kind
-    e.flags = 0
+    e.code = 0
     e.side = o.side
     e.ts_ns = ts_ns
     e.recv_ns = ts_ns + v.latency_ns
@@ -196,30 +197,33 @@ def hear(v: Any, e: Any) -> None:
     """Let the market move: queues advance, and whoever is reached is filled."""
     if e.kind == LEVEL:
         book.apply(v.book, v.instrument, e)
-        _shrink_queue(v, e)
-        if e.flags & LAST:
+        if e.code & LAST:
             _fill_crossed(v, e.ts_ns)
     elif e.kind == TRADE:
         _fill_traded(v, e)
 
 
 @kernel
-def _shrink_queue(v: Any, e: Any) -> None:
-    """Whatever was cancelled, it was behind us, unless the level is now smaller than our queue."""
-    px = to_units(v.instrument, e.px)
-    for k in range(MAX_WORKING):
-        o = v.working[k]
-        if o.cloid > 0 and o.px == px and o.side == e.side:
-            o.ahead = min(o.ahead, e.sz)
+def _shown(v: Any, side: int, px: int) -> float:
+    """Return the size displayed at a price; infinity behind the last level we are shown."""
+    r = book.row(side)
+    n = v.book.n[r]
+    if n > 0 and side * (px - v.book.px[r, n - 1]) < 0:
+        return math.inf
+    return book.size_at(v.book, r, px)
 
 
 @kernel
 def _fill_crossed(v: Any, ts_ns: int) -> None:
-    """Fill orders that the other side's touch has reached: it would have met them, at our price."""
+    """Fill orders that the other side's touch has reached: it would have met them, at our price.
+
+    Of the others' queues, whatever was cancelled was behind us, unless the level is now smaller.
+    """
     for k in range(MAX_WORKING):
         o = v.working[k]
         if o.cloid == 0:
             continue
+        o.ahead = min(o.ahead, _shown(v, o.side, o.px))
         r = ASK if o.side == BUY else BID
         if v.book.n[r] > 0 and o.side * (o.px - v.book.px[r, 0]) >= 0:
             _fill(v, o, o.sz, ts_ns)

@@ -40,7 +40,7 @@ _SCHEMA = pa.schema(
         pa.field(name, kind, nullable=False)
         for name, kind in {
             "recv_us": pa.int64(), "lag_us": pa.int64(),
-            "kind": pa.int8(), "side": pa.int8(), "flags": pa.int32(),
+            "kind": pa.int8(), "side": pa.int8(), "code": pa.int32(),
             "px": pa.int64(), "sz": pa.int64(), "id": pa.int64(), "ref": pa.int64(),
             "px_raw": pa.float64(), "sz_raw": pa.float64(), "extra": pa.float64(),
         }.items()
@@ -140,7 +140,7 @@ def tape_info(path: Path) -> TapeInfo:
 
 def _options() -> dict[str, Any]:
     # Delta packing for what moves in small steps; a dictionary for what repeats within a run of
-    # levels (times, flags) or is nearly always zero (ids): 7-10 % smaller than delta for all.
+    # levels (times, codes) or is nearly always zero (ids): 7-10 % smaller than delta for all.
     return {
         "version": "2.6",
         "data_page_version": "2.0",
@@ -211,7 +211,7 @@ def _table(events: NDArray[Any], meta: TapeMeta) -> pa.Table:
         "lag_us": (events["recv_ns"] - events["ts_ns"]) // 1000,
         "kind": events["kind"].astype(np.int8),
         "side": events["side"].astype(np.int8),
-        "flags": events["flags"],
+        "code": events["code"],
         "px": np.rint(np.where(market, events["px"], 0.0) * px_scale).astype(np.int64),
         "sz": np.rint(np.where(market, events["sz"], 0.0) * sz_scale).astype(np.int64),
         "id": events["id"],
@@ -298,7 +298,7 @@ def _events(path: Path, table: pa.Table, meta: TapeMeta, row: int) -> NDArray[An
     out = zeros(Event, table.num_rows)
     out["recv_ns"] = column["recv_us"] * 1000
     out["ts_ns"] = (column["recv_us"] - column["lag_us"]) * 1000
-    for name in ("kind", "side", "flags", "id", "ref", "extra"):
+    for name in ("kind", "side", "code", "id", "ref", "extra"):
         out[name] = column[name]
     out["px"] = column["px"] / px_scale + column["px_raw"]
     out["sz"] = column["sz"] / sz_scale + column["sz_raw"]

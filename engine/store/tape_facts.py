@@ -133,7 +133,7 @@ class Observer:
                 self._stream_ts[stream] = int(ts[-1])
 
     def _update_gaps(self, events: NDArray[Any]) -> None:
-        ends = events["recv_ns"][(events["kind"] == LEVEL) & (events["flags"] & LAST > 0)]
+        ends = events["recv_ns"][(events["kind"] == LEVEL) & (events["code"] & LAST > 0)]
         if not len(ends):
             return
         times = np.concatenate([[self._book_end_ns or ends[0]], ends])
@@ -187,8 +187,8 @@ def touches(events: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[A
         if a run of levels is cut by the end of the chunk.
     """
     level = events["kind"] == LEVEL
-    starts = np.flatnonzero(level & (events["flags"] & SNAPSHOT > 0))
-    ends = np.flatnonzero(level & (events["flags"] & LAST > 0))
+    starts = np.flatnonzero(level & (events["code"] & SNAPSHOT > 0))
+    ends = np.flatnonzero(level & (events["code"] & LAST > 0))
     rows = np.flatnonzero(level)
     if len(rows) and (not len(ends) or ends[-1] != rows[-1]):
         raise TapeError(

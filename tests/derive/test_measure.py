@@ -29,7 +29,7 @@ def tape(*rows):
     """Return events from rows of (seconds, kind, side, flags, px, sz)."""
     events = zeros(Event, len(rows))
     for e, (seconds, kind, side, flags, px, sz) in zip(events, rows, strict=True):
-        e.kind, e.side, e["flags"], e.px, e.sz = kind, side, flags, px, sz
+        e.kind, e.side, e["code"], e.px, e.sz = kind, side, flags, px, sz
         e.ts_ns = e.recv_ns = 10**18 + round(seconds * SECOND_NS)
     return events
 

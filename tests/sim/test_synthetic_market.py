@@ -46,7 +46,7 @@ def check(states, events):
             s.unseen += book.size_at(s.book, r, to_units(s.instrument, e.px)) < e.sz - 1e-9
         if e.kind == LEVEL:
             book.apply(s.book, s.instrument, e)
-            if e["flags"] & LAST and s.book.n[0] and s.book.n[1]:
+            if e["code"] & LAST and s.book.n[0] and s.book.n[1]:
                 s.crossed += s.book.px[0, 0] >= s.book.px[1, 0]
 
 
@@ -126,7 +126,7 @@ def test_trade_ids_are_unique_and_prints_of_one_sweep_share_side_time_and_ref():
 
 def test_every_minute_shows_the_whole_book_and_every_hour_the_context():
     events = hours("thin-hip3", 1)[0]
-    assert ((events["kind"] == LEVEL) & (events["flags"] & SNAPSHOT > 0)).sum() == 60
+    assert ((events["kind"] == LEVEL) & (events["code"] & SNAPSHOT > 0)).sum() == 60
     context = events[events["kind"] == CONTEXT]
     assert len(context) == 1
     assert context["px"][0] == pytest.approx(40.0, rel=0.01)
@@ -137,7 +137,7 @@ def test_every_run_of_levels_ends():
     events = hours("thin-hip3", 1)[0]
     levels = events[events["kind"] == LEVEL]
     new_time = np.append(np.diff(levels["ts_ns"]) > 0, True)
-    assert ((levels["flags"][new_time] & LAST) > 0).all()
+    assert ((levels["code"][new_time] & LAST) > 0).all()
 
 
 def test_noise_trades_cluster_more_than_a_poisson_process():

@@ -49,7 +49,7 @@ def test_the_csv_recording_is_counted_row_by_row(
 def test_every_bbo_statement_is_on_the_tape_or_counted(recorded, tmp_path):
     info = import_tape(recorded(CSV), tmp_path / "a.tape", asset="WLFI")
     events = events_of(tmp_path / "a.tape")
-    ends = int(np.count_nonzero((events["kind"] == LEVEL) & (events["flags"] & LAST > 0)))
+    ends = int(np.count_nonzero((events["kind"] == LEVEL) & (events["code"] & LAST > 0)))
     dropped = sum(n for reason, n in info.dropped.items() if reason.startswith("bbo_"))
     assert 2 * (ends - info.books) == info.noted["bbo_rows_read"] - dropped
 
@@ -65,14 +65,14 @@ def test_the_tape_shows_the_touch_the_venue_stated(recorded, tmp_path):
     for e in events_of(tmp_path / "a.tape"):
         if e["kind"] != LEVEL:
             continue
-        if e["flags"] & SNAPSHOT:
+        if e["code"] & SNAPSHOT:
             book = {BUY: {}, SELL: {}}
         side, px = int(e["side"]), float(e["px"])
         book[side][px] = float(e["sz"])
         if not e["sz"]:
             del book[side][px]
         at = int(e["ts_ns"])
-        if e["flags"] & LAST and (at, BUY) in truth:
+        if e["code"] & LAST and (at, BUY) in truth:
             bid, ask = max(book[BUY]), min(book[SELL])
             assert (bid, book[BUY][bid]) == truth[at, BUY]
             assert (ask, book[SELL][ask]) == truth[at, SELL]

@@ -40,14 +40,14 @@ def test_a_book_is_one_run_from_snapshot_to_last():
     assert events["kind"].tolist() == [LEVEL] * 3
     assert events["side"].tolist() == [BUY, BUY, SELL]
     assert events["px"].tolist() == [100.0, 99.0, 101.0]
-    assert events["flags"].tolist() == [SNAPSHOT, 0, LAST]
+    assert events["code"].tolist() == [SNAPSHOT, 0, LAST]
     assert set(events["ts_ns"]) == {TIME_MS * 1_000_000}
     assert set(events["recv_ns"]) == {NOW_NS}
 
 
 def test_a_book_of_one_level_is_first_and_last_at_once():
     events = decode(book([("100.0", "1")], []), NOW_NS, "BTC")
-    assert events["flags"].tolist() == [SNAPSHOT | LAST]
+    assert events["code"].tolist() == [SNAPSHOT | LAST]
 
 
 def test_the_letter_of_a_trade_is_the_aggressors_side():
@@ -71,7 +71,7 @@ def test_a_bbo_is_a_run_without_snapshot():
         {"channel": "bbo", "data": {"coin": "BTC", "time": TIME_MS, "bbo": pair}}
     ).encode()
     events = decode(frame, NOW_NS, "BTC")
-    assert events["flags"].tolist() == [LAST]
+    assert events["code"].tolist() == [LAST]
     assert events["px"].tolist() == [63457.0]
 
 

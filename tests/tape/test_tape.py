@@ -82,7 +82,7 @@ def test_chunks_are_hours_of_the_tape_and_cut_no_book(tmp_path):
     write(tmp_path / "a.tape", events)
     chunks = list(read_tape(tmp_path / "a.tape"))
     assert [int((c["recv_ns"][0] - START_NS) // (3600 * SECOND)) for c in chunks] == [0, 1, 2, 3]
-    assert all(c["flags"][0] == SNAPSHOT for c in chunks)
+    assert all(c["code"][0] == SNAPSHOT for c in chunks)
     halves = list(read_tape(tmp_path / "a.tape", chunk_hours=0.5))
     assert len(halves) == 7
     assert np.concatenate(halves).tobytes() == events.tobytes()
@@ -143,12 +143,12 @@ def test_a_failed_write_leaves_the_old_tape_and_no_litter(tmp_path):
         ("ts_ns", START_NS + 5000 * SECOND, "recv_ns must be at or after ts_ns"),
         ("recv_ns", START_NS + 5000 * SECOND, "recv time must be at or after"),
         ("recv_ns", START_NS + 10 * SECOND + 7, "recv_ns must be a whole number of micro"),
-        ("flags", 0, "no LAST flag"),
+        ("code", 0, "no LAST flag"),
     ],
 )
 def test_what_cannot_be_true_is_not_written(tmp_path, field, value, words):
     events = day(100)[:-1]
-    row = len(events) - 1 if field == "flags" else 50
+    row = len(events) - 1 if field == "code" else 50
     events[field][row] = value
     with pytest.raises(TapeError, match=words):
         write(tmp_path / "a.tape", events)

@@ -12,15 +12,15 @@ def run(bids, asks, ts_ns, flags=0, recv_ns=None):
     sides = [(BUY, *level) for level in bids] + [(SELL, *level) for level in asks]
     rows = [(LEVEL, side, 0, ts_ns, recv_ns or ts_ns, px, sz, 0, 0, 0.0) for side, px, sz in sides]
     events = np.array(rows, Event.dtype)
-    events["flags"][0] |= flags
-    events["flags"][-1] |= LAST
+    events["code"][0] |= flags
+    events["code"][-1] |= LAST
     return events
 
 
 def apply(book, events):
     """What any consumer of LEVEL events does, as plainly as can be."""
     for e in events:
-        if e["flags"] & SNAPSHOT:
+        if e["code"] & SNAPSHOT:
             book.clear()
         book[int(e["side"]), float(e["px"])] = float(e["sz"])
     for key in [key for key, sz in book.items() if sz == 0.0]:
@@ -39,7 +39,7 @@ def test_a_fallen_bid_removes_the_levels_above_it():
     delta = touch.on_touch(run([(99, 5)], [(101, 1)], 11))
     rows = [(int(e["side"]), float(e["px"]), float(e["sz"])) for e in delta]
     assert rows == [(BUY, 100.0, 0.0), (BUY, 99.0, 5.0)]
-    assert delta["flags"].tolist() == [0, LAST]
+    assert delta["code"].tolist() == [0, LAST]
 
 
 def test_an_older_book_does_not_take_the_touch_back_in_time():

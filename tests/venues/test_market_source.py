@@ -27,7 +27,7 @@ def tape(tmp_path):
         if k % 60 == 30:
             rows.append((TRADE, SELL, 0, ts_ns, 0.19995, 100.0))
     events = np.zeros(len(rows), Event.dtype)
-    names = ("kind", "side", "flags", "ts_ns", "px", "sz")
+    names = ("kind", "side", "code", "ts_ns", "px", "sz")
     for name, column in zip(names, zip(*rows, strict=True), strict=True):
         events[name] = column
     events["recv_ns"] = events["ts_ns"]

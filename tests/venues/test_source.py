@@ -29,7 +29,7 @@ def minutes(n, *, context=True, trades=True):
         if context and k == 30:
             rows.append((CONTEXT, 0, 0, ts_ns, 101.0, 300.0, 1.25e-5))
     events = np.zeros(len(rows), Event.dtype)
-    names = ("kind", "side", "flags", "ts_ns", "px", "sz", "extra")
+    names = ("kind", "side", "code", "ts_ns", "px", "sz", "extra")
     for name, column in zip(names, zip(*rows, strict=True), strict=True):
         events[name] = column
     events["recv_ns"] = events["ts_ns"]

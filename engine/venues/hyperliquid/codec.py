@@ -97,7 +97,7 @@ def _book(data: Any, coin: str, _: int) -> NDArray[Any]:
     events = _run(bids, asks, ts_ns)
     if not len(events):
         _refuse("levels", sides, "not empty on both sides, as they are for a delisted coin")
-    events["flags"][0] |= SNAPSHOT
+    events["code"][0] |= SNAPSHOT
     return events
 
 
@@ -160,7 +160,7 @@ def _run(bids: Sequence[Any], asks: Sequence[Any], ts_ns: int) -> NDArray[Any]:
         event["px"], event["sz"], event["ref"] = px, sz, n
     events["kind"], events["ts_ns"] = LEVEL, ts_ns
     events["side"][: len(bids)], events["side"][len(bids) :] = BUY, SELL
-    events["flags"][-1:] = LAST
+    events["code"][-1:] = LAST
     return events
 
 

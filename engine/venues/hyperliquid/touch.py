@@ -106,6 +106,6 @@ def _run(
         n,
     )
     events["ts_ns"], events["recv_ns"] = ts_ns, recv_ns
-    events["flags"][0] |= first_flag
-    events["flags"][-1] |= LAST
+    events["code"][0] |= first_flag
+    events["code"][-1] |= LAST
     return events

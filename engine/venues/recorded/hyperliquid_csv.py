@@ -154,7 +154,7 @@ def _touches(frame: Any, dropped: Counter[str]) -> NDArray[Any]:
     out = zeros(Event, len(row))
     out["kind"], out["side"] = LEVEL, np.tile([BUY, SELL], len(row) // 2)
     out["px"], out["sz"], out["ts_ns"], out["recv_ns"] = px[row], sz[row], ts_ns[row], recv_ns[row]
-    out["flags"][1::2] = LAST
+    out["code"][1::2] = LAST
     return out
 
 
@@ -164,7 +164,7 @@ def _with_touches(
     """Return one stream of books and exact deltas between them, in order of arrival."""
     statements: Counter[str] = Counter()
     state = TouchBook(statements)
-    cuts = np.flatnonzero(books["flags"] & LAST) + 1
+    cuts = np.flatnonzero(books["code"] & LAST) + 1
     items = [(r[0]["recv_ns"], r[0]["ts_ns"], 1, r) for r in np.split(books, cuts)[:-1]]
     pairs = np.split(touches, len(touches) // 2) if len(touches) else []
     items += [(r[0]["recv_ns"], r[0]["ts_ns"], 0, r) for r in pairs]

@@ -144,7 +144,7 @@ class _Frames:
             return self._new_trades(events)
         if events["kind"][0] != LEVEL:
             return events
-        if not events["flags"][0] & SNAPSHOT:
+        if not events["code"][0] & SNAPSHOT:
             return self._touch.on_touch(events)
         if self._book is not None and _same_book(self._book, events):
             self.dropped["book_repeated"] += 1

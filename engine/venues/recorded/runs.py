@@ -43,7 +43,7 @@ def book_events(
     out["px"], out["sz"] = px[there], sz[there]
     out["ts_ns"], out["recv_ns"] = ts_ns[keep][row], recv_ns[keep][row]
     turn = np.diff(row, prepend=-1, append=-1) != 0
-    out["flags"] = turn[:-1] * SNAPSHOT + turn[1:] * LAST
+    out["code"] = turn[:-1] * SNAPSHOT + turn[1:] * LAST
     return out
 
 

@@ -170,7 +170,7 @@ class _Hours:
 
     def _mid_before(self, ts_ns: NDArray[Any], books: NDArray[Any]) -> NDArray[Any]:
         """Return the mid of the newest book strictly before each time; NaN where there is none."""
-        bid = books[(books["flags"] & 1) > 0]
+        bid = books[(books["code"] & 1) > 0]
         first_ask = np.flatnonzero(np.diff(books["side"].astype(int), prepend=SELL) == -2)
         times = bid["ts_ns"]
         mids = 0.5 * (bid["px"] + books["px"][first_ask])
