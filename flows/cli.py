@@ -4,6 +4,7 @@ Heavy libraries are imported inside the commands that need them, so that help is
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -192,23 +193,21 @@ def rehearse(
     """Run the whole onboarding in compressed time, on a simulated market or a recorded tape."""
     spec = _spec(asset, capital_usd, profile=profile, scenario=scenario, seed=seed, tape=tape)
     from flows.rehearse import rehearse as run_rehearsal
-    from flows.show import console, narrator, progress, verdict_table
+    from flows.show import Narrator, console, progress
 
+    narrator = Narrator(quiet=as_json)
     with progress(f"rehearsing {asset}", as_json) as update:
-
-        def on_step(step: Any) -> None:
-            if not as_json and step.verdict is not None:
-                narrator.print(verdict_table(step.verdict))
-            if not as_json and step.after.stage != step.before.stage:
-                narrator.print(f"[bold]{step.before.stage} → {step.after.stage}[/]\n")
-
         result = run_rehearsal(
-            spec, approve=approve, days=days, home=home, on_step=on_step, on_progress=update
+            spec, approve=approve, days=days, home=home, on_step=narrator.step, on_progress=update
         )
+    narrator.end()
     if as_json:
         _print_json(result)
         return
+    for note in result["notes"]:
+        console.print(f"[dim]· {note}[/]")
     console.print(f"{asset} stands at [bold]{result['stage']}[/]: {result['why']}")
+    console.print(f"[dim]{result['simulated_days']:g} simulated days, kept in {result['home']}[/]")
 
 
 @app.command()
@@ -357,13 +356,23 @@ def _explain(error: Exception) -> str:
     return "; ".join(told)
 
 
-def main() -> None:
-    """Run the command; what the user can mend is one line on stderr and exit code 2."""
+def _run() -> int:
     try:
         app()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
     except (ValueError, RuntimeError, OSError) as error:
         typer.echo(f"error: {_explain(error)}", err=True)
-        sys.exit(2)
+        return 2
+    return 0
+
+
+def main() -> None:
+    """Run the command; what the user can mend is one line on stderr and exit code 2."""
+    code = _run()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # Prefect's threads outlive the command, and DuckDB would report what they hold
 
 
 if __name__ == "__main__":

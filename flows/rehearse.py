@@ -24,7 +24,7 @@ from engine.policy import load_policy
 from engine.record import source_hash
 from engine.runners.assignment import assignment
 from engine.runners.looks import Look, first_ns, next_look, read_look, write_look
-from engine.runners.simulated import RunStatus
+from engine.runners.simulated import RunStatus, warm
 from engine.runners.standing import find_state, run_began_ns, story
 from engine.store.home import Home
 from flows.local_api import LocalApi
@@ -97,9 +97,11 @@ def rehearse(
     path = home or Path(Home().root) / "rehearsals" / _name(spec, approve, days)
     with _alone(path):
         run = Rehearsal(spec, _begin(path), approve, days, on_step, on_progress)
-        with LocalApi(path) as api, api.flows():
-            as_flow = flow(name="rehearse", flow_run_name=f"rehearse-{spec.asset}")
-            why = as_flow(run.run)()
+        as_flow = flow(name="rehearse", flow_run_name=f"rehearse-{spec.asset}")
+        with LocalApi(path) as api:
+            warm()  # while the server starts
+            with api.flows():
+                why = as_flow(run.run)()
         result = {"asset": spec.asset, "why": why, **run.result(), "home": str(path)}
         (path / "result.json").write_text(json.dumps(result, indent=1))
     return result

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
@@ -10,13 +11,13 @@ from rich.table import Table
 
 from engine.gates.prelive import ChecklistItem
 from engine.gates.verdict import Verdict
-from engine.gates.words import quantity
+from engine.gates.words import row
 
 COLOURS = {"PASS": "green", "FAIL": "red", "ERROR": "red", "NOT_YET": "yellow", "NO_DATA": "yellow"}
 MARKS = {"ticked": "[green]✔[/]", "open": "[red]✗[/]", "person": "[yellow]?[/]"}
 
 console = Console(highlight=False)
-narrator = Console(stderr=True, highlight=False)
+side = Console(stderr=True, highlight=False)  # what is told while it happens
 
 
 def verdict_table(verdict: Verdict) -> Table:
@@ -32,20 +33,34 @@ def verdict_table(verdict: Verdict) -> Table:
             name, justify="right" if name in ("measured", "needed", "target") else "left"
         )
     for line in verdict.criteria:
-        sign = ">" if line.direction == "higher" else "<"
-        table.add_row(
-            line.title or line.metric,
-            _said(line.value, line.unit),
-            _said(line.bound, line.unit, sign),
-            _said(line.target, line.unit, sign),
-            f"[{COLOURS[line.verdict]}]{line.verdict}[/]",
-            line.note,
-        )
+        told = row(line) | {"verdict": f"[{COLOURS[line.verdict]}]{line.verdict}[/]"}
+        table.add_row(*told.values())
     return table
 
 
-def _said(value: float | None, unit: str, sign: str = "") -> str:
-    return "–" if value is None else f"{sign} {quantity(value, unit)}".strip()
+@dataclass
+class Narrator:
+    """Tell a rehearsal while it runs: a table for every move, one line for every other look."""
+
+    quiet: bool = False
+    _untold: Verdict | None = None
+
+    def step(self, step: Any) -> None:
+        """Tell one step."""
+        if self.quiet or step.verdict is None:
+            return
+        if step.after.stage == step.before.stage:
+            self._untold = step.verdict
+            side.print(f"[dim]{step.verdict.words}[/]")
+            return
+        self._untold = None
+        side.print(verdict_table(step.verdict))
+        side.print(f"[bold]{step.before.stage} → {step.after.stage}[/]\n")
+
+    def end(self) -> None:
+        """Show the last look in full where it led to no move."""
+        if self._untold is not None:
+            side.print(verdict_table(self._untold))
 
 
 def rows_table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
@@ -54,8 +69,8 @@ def rows_table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
     names = list(rows[0]) if rows else ["nothing"]
     for name in names:
         table.add_column(name.replace("_", " "), justify=_side(rows[0][name]) if rows else "left")
-    for row in rows:
-        table.add_row(*(_cell(row[name]) for name in names))
+    for values in rows:
+        table.add_row(*(_cell(values[name]) for name in names))
     return table
 
 
@@ -83,7 +98,7 @@ def progress(label: str, quiet: bool = False) -> Iterator[Any]:
     """Show a bar on stderr while the block runs; it yields ``update(label, done, total)``."""
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(),
-        console=narrator, transient=True, disable=quiet,
+        console=side, transient=True, disable=quiet,
     )  # fmt: skip
     with bar:
         task = bar.add_task(label, total=None)

@@ -138,12 +138,12 @@ def up(home: Path, port: int = 4200, speed: float = 60.0, say: Say = print) -> N
         if the port is taken or there is nothing to deploy.
     """
     stack = Stack(home.resolve(), port, speed, say=say)
-    with _stop_signals() as stop:
-        stack.start()
-        try:
+    try:
+        stack.start()  # interrupted here, it takes down what it has brought up
+        with _stop_signals() as stop:
             say(f"approvals {stack.approvals_url}")
             say("Ctrl-C stops everything")
             stack.watch(stop)
-        finally:
-            say("stopping")
-            stack.stop()
+    finally:
+        say("stopping")
+        stack.stop()

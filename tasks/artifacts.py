@@ -5,8 +5,8 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from engine.gates.prelive import ChecklistItem
-from engine.gates.verdict import CriterionResult, Verdict
-from engine.gates.words import quantity
+from engine.gates.verdict import Verdict
+from engine.gates.words import row
 from engine.onboarding.store import AssetState
 
 _SAID = {
@@ -32,23 +32,7 @@ def slug(*parts: object) -> str:
 
 def rows(verdict: Verdict) -> list[dict[str, str]]:
     """Return the criteria as the rows of a table."""
-    return [_row(line) for line in verdict.criteria]
-
-
-def _row(line: CriterionResult) -> dict[str, str]:
-    sign = ">" if line.direction == "higher" else "<"
-    return {
-        "criterion": line.title or line.metric,
-        "measured": _said(line.value, line.unit),
-        "needed": _said(line.bound, line.unit, sign),
-        "target": _said(line.target, line.unit, sign),
-        "verdict": _SAID[line.verdict],
-        "note": line.note,
-    }
-
-
-def _said(value: float | None, unit: str, sign: str = "") -> str:
-    return "–" if value is None else f"{sign} {quantity(value, unit)}".strip()
+    return [row(line) for line in verdict.criteria]
 
 
 def report(state: AssetState, verdict: Verdict, checklist: tuple[ChecklistItem, ...] = ()) -> str:

@@ -1,4 +1,7 @@
-"""How far this session has learned: the mean of two progresses, from this session's data only."""
+"""How far this session has learned: the mean of two progresses, from this session's data only.
+
+docs/model.md, eq. 17.
+"""
 
 from typing import Any
 

@@ -6,7 +6,8 @@ The likelihood of a Poisson process thinned by depth is
 
 concave in (ln A, κ). With Gamma priors on both, A has the closed form
 ``A(κ) = (a + n) / (b + Σ Δt_j exp(-κδ_j))``, and κ is found by Newton steps on the profile. The
-estimate does not depend on where we chose to quote, unlike the mean distance of our own fills.
+estimate does not depend on where we chose to quote, unlike the mean distance of our own fills
+(docs/model.md, eqs. 3-8).
 
 References
 ----------

@@ -133,7 +133,7 @@ def _pass_time(m: Any, e: Any) -> None:
     """Let the time until this event pass over everything that was true during it."""
     dt_s = (e.recv_ns - m.now_ns) / NS_PER_S if m.now_ns > 0 else 0.0
     if m.mid > 0.0 and dt_s > 0.0:
-        _stand(m, dt_s)
+        _stand(m, dt_s, (e.recv_ns - m.heard_ns) / NS_PER_S)
     m.now_ns = max(m.now_ns, e.recv_ns)
     if e.kind > TIMER:  # only market data shows that the feed is alive
         return
@@ -146,7 +146,7 @@ def _pass_time(m: Any, e: Any) -> None:
 
 
 @kernel
-def _stand(m: Any, dt_s: float) -> None:
+def _stand(m: Any, dt_s: float, silent_s: float) -> None:
     """Account for `dt_s` seconds with the book and our orders as they are."""
     q = m.quoting
     q.own_bid = 0.0
@@ -160,9 +160,9 @@ def _stand(m: Any, dt_s: float) -> None:
             q.own_bid = max(q.own_bid, px)
         elif q.own_ask == 0.0 or px < q.own_ask:
             q.own_ask = px
-        if dt_s <= quoting.GAP_S:
+        if silent_s <= quoting.GAP_S:
             intensity.expose(m.intensity, o.side * (m.mid - px) / m.mid, dt_s)
-    quoting.account(q, dt_s, _market_spread(m))
+    quoting.account(q, dt_s, silent_s, _market_spread(m))
 
 
 @kernel
@@ -299,7 +299,7 @@ def half_spread(m: Any, side: int) -> float:
 
     GLFT's half-spread for the inventory we hold, plus the maker fee, plus the expected cost of
     adverse selection; the inventory term may bring a reducing quote nearer, but never below those
-    costs.
+    costs (docs/model.md, eq. 12).
     """
     p = m.params
     s = m.intensity
@@ -363,7 +363,7 @@ def _ask(m: Any, out: Any) -> None:
 @kernel
 def _report(m: Any, out: Any) -> None:
     """Hand over finished markouts, the periodic sample, and this step's actions for the journal."""
-    for _ in range(output.ROOM // 2):  # after a long silence there may be more than we have room for
+    for _ in range(output.ROOM // 2):  # a long silence may finish more than there is room for
         if not markout.is_complete(m.markouts):
             break
         _report_markout(m, out)

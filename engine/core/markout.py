@@ -3,7 +3,7 @@
 ``markout_h = side * (mid_{t+h} - px) / px * 1e4`` [bps]: positive is good, fees are not in it. It
 splits exactly into the half-spread captured at the fill and the move of the mid after it. The mid
 at t+h is the one that held at that instant; where the feed was silent around it the markout is
-NaN, never stale.
+NaN, never stale (docs/model.md, eqs. 13-15).
 """
 
 import math
@@ -114,7 +114,8 @@ def is_complete(m: Any) -> bool:
 def expected_cost(m: Any, sigma: float) -> float:
     """Return E[adverse selection] of a fill at 5 s, as a fraction of the price, never negative.
 
-    The mean of (half-spread captured - markout), shrunk to 0.3·σ·√5 with the weight of 20 fills.
+    The mean of (half-spread captured - markout), shrunk to 0.3·σ·√5 with the weight of 20 fills
+    (docs/model.md, eq. 16).
     """
     prior = PRIOR_COST * sigma * math.sqrt(5.0)
     total = PRIOR_OUTCOMES * prior + 1e-4 * m.cost_sum_bps

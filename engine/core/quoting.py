@@ -27,9 +27,12 @@ class Quoting:
 
 
 @kernel
-def account(q: Any, dt_s: float, market_spread: float) -> None:
-    """Absorb `dt_s` seconds of standing quotes; `market_spread` [USD] is 0 in a closed book."""
-    if dt_s > GAP_S:
+def account(q: Any, dt_s: float, silent_s: float, market_spread: float) -> None:
+    """Absorb `dt_s` seconds of standing quotes, at the end of `silent_s` without market data.
+
+    `market_spread` [USD] is 0 in a closed book.
+    """
+    if silent_s > GAP_S:
         q.gap_s += dt_s
         return
     q.live_s += dt_s

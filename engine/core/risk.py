@@ -3,7 +3,7 @@
 Loss and drawdown are measured on account value at 00:00 UTC, whatever the sign of the profit:
 ``loss = (E_0 - E) / (C + E_0)`` and ``drawdown = (max E since 00:00 - E) / (C + E_0)`` with C the
 phase's capital and E the profit since the session began. The worse of the two against the tier
-trips.
+trips (docs/model.md, eqs. 19-20).
 """
 
 from typing import Any

@@ -1,8 +1,8 @@
 """Volatility per square root of a second, from mids on a one-second grid.
 
 Realised variance with previous-tick sampling and exponential forgetting:
-``v <- v + (1 - 2^(-1/h)) (r^2 - v)`` with r the log return over one grid second and h the
-half-life.
+``v <- v + (r^2 - v) / w`` with r the log return over one grid second, ``w <- 2^(-1/h) w + 1``
+and h the half-life (docs/model.md, eq. 1).
 
 References
 ----------
@@ -25,7 +25,7 @@ NULL_LAG = 5  # grid seconds
 
 @record
 class Volatility:
-    """`weight` counts the grid seconds remembered, the prior's among them; `mids` is a ring of the last grid mids."""
+    """`weight` counts the grid seconds remembered, the prior's among them; `mids` is a ring."""
 
     var_per_s: f8
     weight: f8
@@ -73,7 +73,10 @@ def _grid_second(v: Any, mid: float) -> None:
 
 @kernel
 def _count_null(v: Any, mid: float) -> None:
-    """Count how often a fill at a random time would be adverse: the matched null of the AS rate."""
+    """Count how often a fill at a random time would be adverse: the matched null of the AS rate.
+
+    docs/model.md, eq. 2.
+    """
     v.mids[v.grid % (NULL_LAG + 1)] = mid
     if v.grid >= NULL_LAG:
         move = 1e4 * (mid / v.mids[(v.grid - NULL_LAG) % (NULL_LAG + 1)] - 1.0)

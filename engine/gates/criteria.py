@@ -167,6 +167,7 @@ def _result(
         target=line.target,
         fail=line.fail,
         bound=bar(line),
+        inclusive="minimum" in line.inclusive,
         verdict=outcome,
         label=label,
         note=note,

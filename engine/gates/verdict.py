@@ -31,6 +31,7 @@ class CriterionResult(BaseModel):
     target: FiniteFloat | None = None
     fail: FiniteFloat | None = None
     bound: FiniteFloat | None
+    inclusive: bool = False  # whether the bound itself is good enough
     lo: FiniteFloat | None = None
     hi: FiniteFloat | None = None
     verdict: Outcome

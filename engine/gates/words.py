@@ -39,6 +39,24 @@ def line(result: CriterionResult) -> str:
     return f"{title} {quantity(result.value, result.unit)}{held}"
 
 
+def row(result: CriterionResult) -> dict[str, str]:
+    """Return one criterion as a row of a table: what was measured, what was needed."""
+    sign = ">" if result.direction == "higher" else "<"
+    needed = {">": "≥", "<": "≤"}[sign] if result.inclusive else sign
+    return {
+        "criterion": result.title or result.metric,
+        "measured": _said(result.value, result.unit),
+        "needed": _said(result.bound, result.unit, needed),
+        "target": _said(result.target, result.unit, sign),
+        "verdict": result.verdict.replace("_", " "),
+        "note": result.note,
+    }
+
+
+def _said(value: float | None, unit: str, sign: str = "") -> str:
+    return "–" if value is None else f"{sign} {quantity(value, unit)}".strip()
+
+
 def lowered(title: str) -> str:
     """Return a title as it stands inside a sentence.
 

@@ -16,6 +16,7 @@ class Feed(Protocol):
     """Hours of market data, in order; hour k ends at ``start_ns + (k + 1) * HOUR_NS``."""
 
     start_ns: int
+    end_ns: int
 
     def chunk(self, hour: int) -> NDArray[Any] | None:
         """Return the events of one hour, the next after the last; None where there is no more."""
@@ -32,6 +33,8 @@ class Feed(Protocol):
 
 class SimulatedFeed:
     """A synthetic market; it never ends."""
+
+    end_ns = 2**62
 
     def __init__(self, asset: str, scenario: str | None, seed: int, start_ns: int) -> None:
         self.start_ns = -(-start_ns // HOUR_NS) * HOUR_NS
@@ -57,6 +60,7 @@ class TapeFeed:
         self._path = path
         self.info = tape_info(path)
         self.start_ns = max(start_ns, self.info.first_ns)
+        self.end_ns = self.info.last_ns
         self._next = 0
         self._chunks: Iterator[NDArray[Any]] = iter(())
         self._held: NDArray[Any] | None = None

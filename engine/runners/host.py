@@ -69,7 +69,7 @@ class Host:
 
     def _start(self, asset: str, run: str) -> None:
         logs = Path(self.home.root) / "logs"
-        logs.mkdir(mode=0o750, exist_ok=True)
+        logs.mkdir(mode=0o750, parents=True, exist_ok=True)
         child = Child(asset, self.command(asset), dict(os.environ), logs / f"engine-{run}.log")
         child.start()
         self.engines[asset] = run, child

@@ -105,6 +105,12 @@ def trade(
     return _status(point, float(point.hours))
 
 
+def warm() -> None:
+    """Load or compile the kernels of a run: half a minute after the engine has changed."""
+    sessions, outputs, events = zeros(Session), zeros(Output), zeros(Event, 1)
+    run(sessions, events, 0, 0, outputs)
+
+
 def _resume(spec: RunSpec, path: Path) -> tuple[Checkpoint, Feed]:
     point = Checkpoint.read(path)
     start_ns = point.start_ns if point else spec.start_ns
@@ -144,8 +150,8 @@ def _play_hour(
     chunk = feed.chunk(point.hours)
     if chunk is None:
         return None
-    events = np.concatenate([point.tail, chunk])
-    until_ns = point.start_ns + point.hours * HOUR_NS + length_ns
+    events = np.concatenate([point.tail, chunk]).view(Event.dtype)  # joining forgets the fields
+    until_ns = min(point.start_ns + point.hours * HOUR_NS + length_ns, feed.end_ns)
     done = False
     while not done:
         done = run(point.session, events, len(events), until_ns, outputs)

@@ -51,7 +51,7 @@ def began_ns(store: OnboardingStore, state: AssetState) -> int:
 
 
 def story(home: Home, asset: str) -> dict[str, Any]:
-    """Return an asset's onboarding as plain data: stage, verdicts and transitions.
+    """Return an asset's onboarding as plain data: stage, verdicts, transitions, data notes.
 
     Of the looks at one gate while the asset stood still, the last is told, with their number.
     """
@@ -64,7 +64,12 @@ def story(home: Home, asset: str) -> dict[str, Any]:
             number = looks[key]["looks"] + 1 if key in looks else 1
             looks[key] = {"stage": key[0], "looks": number, **entry.body["verdict"]}
     moves = [_transition(e.body, e.ts_ns) for e in entries if e.kind == "transition"]
-    return {"stage": state.stage, "verdicts": list(looks.values()), "transitions": moves}
+    return {
+        "stage": state.stage,
+        "verdicts": list(looks.values()),
+        "transitions": moves,
+        "notes": (state.facts or {}).get("notes", []),
+    }
 
 
 def _transition(body: dict[str, Any], ts_ns: int) -> dict[str, Any]:

@@ -1,0 +1,121 @@
+"""The approve flow: what an answer may do, on a real store; only the suspension is stood in for."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from engine.onboarding.store import AssetState
+from engine.runners.standing import onboarding
+from engine.store.home import Home
+from flows import approve as module
+from flows.approve import FORMS, approve
+from tasks.approvals import approval_key
+from tasks.stages import read_state
+
+pytestmark = pytest.mark.usefixtures("prefect_api")
+
+Put = Callable[..., AssetState]
+Show = Callable[..., None]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the form was shown with; ``answer`` is what the person gives."""
+    seen: dict[str, Any] = {"answer": ("approve", "Ada", "")}
+
+    def suspend(wait_for_input: Any, timeout: int, key: str) -> Any:
+        seen.update(key=key, timeout=timeout, report=wait_for_input._description)
+        decision, approver, note = seen["answer"]
+        return wait_for_input(decision=decision, approver=approver, note=note)
+
+    monkeypatch.setattr(module, "suspend_flow_run", suspend)
+    return seen
+
+
+def kinds(home: Home, kind: str) -> list[dict[str, Any]]:
+    with onboarding(home) as store:
+        return [e.body for e in store.history("HYPE") if e.kind == kind]
+
+
+def ask(state: AssetState) -> str:
+    return approve(asset=state.asset, stage=state.stage, version=state.version)
+
+
+def test_an_approval_moves_exactly_one_stage(
+    home: Home, put_at: Put, show: Show, asked: dict[str, Any]
+) -> None:
+    state = put_at("prelive")
+    show(state, hours=72.5)
+    assert ask(state) == "approve: HYPE prelive -> ramp_25"
+    assert read_state(home, "HYPE").stage == "ramp_25"
+    assert "you confirm" in asked["report"]
+    assert asked["key"] == "hype-prelive-v5"
+
+
+def test_a_second_answer_moves_nothing_and_says_so(
+    home: Home, put_at: Put, show: Show, asked: dict[str, Any]
+) -> None:
+    state = put_at("prelive")
+    show(state, hours=72.5)
+    ask(state)
+    assert ask(state).startswith("stale: HYPE is in ramp_25")
+    assert read_state(home, "HYPE").stage == "ramp_25"
+    assert len(kinds(home, "approval")) == 1
+
+
+def test_hold_stays_and_can_be_asked_again(
+    home: Home, put_at: Put, show: Show, asked: dict[str, Any]
+) -> None:
+    state = put_at("prelive")
+    show(state, hours=72.5)
+    asked["answer"] = ("hold", "Ada", "after the weekend")
+    ask(state)
+    again = read_state(home, "HYPE")
+    assert (again.stage, again.version) == ("prelive", state.version + 1)
+    asked["answer"] = ("reject", "Ada", "")
+    ask(again)
+    assert read_state(home, "HYPE").stage == "rejected"
+
+
+def test_an_approval_after_a_kill_is_refused(
+    home: Home, put_at: Put, show: Show, asked: dict[str, Any]
+) -> None:
+    state = put_at("prelive")
+    show(state, hours=72.5, kill=True)
+    assert ask(state).startswith("refused: the checklist does not hold")
+    assert read_state(home, "HYPE").stage == "prelive"
+    assert not kinds(home, "approval")
+
+
+@pytest.mark.parametrize(
+    ("decision", "then"), [("retune", "derive"), ("extend", "validation"), ("drop", "rejected")]
+)
+def test_a_person_decides_what_becomes_of_a_stopped_asset(
+    home: Home, put_at: Put, asked: dict[str, Any], decision: str, then: str
+) -> None:
+    state = stop(home, put_at("validation"))
+    asked["answer"] = (decision, "Ada", "")
+    ask(state)
+    assert read_state(home, "HYPE").stage == then
+
+
+def stop(home: Home, state: AssetState) -> AssetState:
+    with onboarding(home) as store:
+        said = store.history("HYPE")[-2].body["verdict"] | {"verdict": "FAIL"}
+        cause = store.record_verdict("HYPE", said, state.entered_ns)
+        moved = store.move("HYPE", state.stage, state.version, "FAIL", [cause], state.entered_ns)
+    assert moved is not None
+    return moved
+
+
+@pytest.mark.parametrize("stage", FORMS)
+@pytest.mark.parametrize("given", [{}, {"approver": "Ada"}, {"decision": "approve"}])
+def test_no_form_is_answered_by_its_defaults(stage: Any, given: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        FORMS[stage](**given)
+
+
+def test_a_question_has_one_key_that_prefect_accepts() -> None:
+    assert approval_key("hyna:BTC", "ramp_25", 7) == "hyna-btc-ramp-25-v7"
