@@ -37,9 +37,9 @@ bench: $(DEV)  ## every figure the README states
 	$(BIN)/python -m benchmarks.simulated_week
 
 lock:  ## resolve the dependencies anew
-	$(BIN)/uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q \
+	$(BIN)/uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras -q \
 	  --upgrade --extra build pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q \
+	$(BIN)/uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras -q \
 	  --extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 $(BIN)/python:
