@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 PIP := $(BIN)/pip --disable-pip-version-check -q
+# the locks hold every package: nothing is left to resolve, and pip would resolve extras wrongly
 
 .PHONY: onboard test fast check format up deploy bench lock clean
 
@@ -37,21 +38,21 @@ bench: $(DEV)  ## every figure the README states
 	$(BIN)/python -m benchmarks.simulated_week
 
 lock:  ## resolve the dependencies anew
-	$(BIN)/uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras -q \
+	$(BIN)/uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q \
 	  --upgrade --extra build pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras -q \
+	$(BIN)/uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q \
 	  --extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(RUN): requirements.lock pyproject.toml | $(BIN)/python
-	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --require-hashes -r requirements.lock
 	$(PIP) install --no-deps --no-build-isolation -e .
 	touch $@
 
 $(DEV): requirements-dev.lock $(RUN)
-	$(PIP) install --require-hashes -r requirements-dev.lock
+	$(PIP) install --no-deps --require-hashes -r requirements-dev.lock
 	touch $@
 
 clean:
