@@ -171,7 +171,7 @@ def _context(spec: "AssetSpec", given: dict[str, float | None]) -> tuple[dict[st
         "max_leverage": facts.max_leverage,
         "fee_bps": facts.maker_fee_bps,
     }
-    profile = spec.profile or choose_profile(facts, load_policy())
+    profile = spec.profile or choose_profile(spec.asset, load_policy())
     return {name: asked[name] if value is None else value for name, value in given.items()}, profile
 
 

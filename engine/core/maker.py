@@ -10,7 +10,6 @@ from typing import Annotated, Any
 from engine.actions import CANCEL, CANCEL_ALL, HALT, MODIFY, PLACE
 from engine.core import (
     book,
-    calibration,
     glft,
     intensity,
     ladder,
@@ -20,6 +19,7 @@ from engine.core import (
     output,
     quoting,
     reconcile,
+    report,
     risk,
     session_ramp,
     volatility,
@@ -125,7 +125,7 @@ def step(m: Any, e: Any, out: Any) -> None:
         m.disconnected = e.kind == DISCONNECTED
     else:
         _hear(m, e)
-    _report(m, out)
+    report.report(m, out)
 
 
 @kernel
@@ -174,12 +174,6 @@ def _market_spread(m: Any) -> float:
 
 
 @kernel
-def _next_seq(m: Any) -> int:
-    m.said += 1
-    return m.said
-
-
-@kernel
 def _see_mid(m: Any) -> None:
     if not book.is_open(m.book):
         return
@@ -219,7 +213,7 @@ def _take_fill(m: Any, e: Any, out: Any) -> None:
     intensity.fill(m.intensity, e.side * (mid - e.px) / mid)
     quoting.count_fill(m.quoting, book.row(e.side), e.ts_ns)
     row = out.fills[out.n_fills]
-    row.seq = _next_seq(m)
+    row.seq = report.next_seq(m)
     row.ts_ns = e.ts_ns
     row.tid = e.id
     row.cloid = e.ref
@@ -241,7 +235,7 @@ def _check_risk(m: Any, out: Any) -> None:
     if risk.check(m.kill, m.params, equity, m.ledger.position, m.now_ns):
         out.halted = m.kill.reason
         out.halted_ns = m.now_ns
-        out.halted_seq = _next_seq(m)
+        out.halted_seq = report.next_seq(m)
         halt = output.next_action(out, m.now_ns)
         halt.kind = HALT
         halt.code = m.kill.reason
@@ -358,72 +352,3 @@ def _ask(m: Any, out: Any) -> None:
         orders.request(m.orders, action, kind, k, side, px, sz)
         action.px = to_px(m.params.instrument, px)
         action.sz = sz
-
-
-@kernel
-def _report(m: Any, out: Any) -> None:
-    """Hand over finished markouts, the periodic sample, and this step's actions for the journal."""
-    for _ in range(output.ROOM // 2):  # a long silence may finish more than there is room for
-        if not markout.is_complete(m.markouts):
-            break
-        _report_markout(m, out)
-    if m.mid > 0.0 and m.now_ns >= m.quoting.next_sample_ns:
-        if m.quoting.next_sample_ns > 0:
-            _report_sample(m, out)
-        period = m.params.sample_ns
-        m.quoting.next_sample_ns = m.now_ns - m.now_ns % period + period
-    for k in range(out.n_actions):
-        out.journal[out.n_journal] = out.actions[k]
-        out.n_journal += 1
-
-
-@kernel
-def _report_markout(m: Any, out: Any) -> None:
-    o = m.markouts.pending[m.markouts.tail % markout.PENDING]
-    m.markouts.tail += 1
-    row = out.markouts[out.n_markouts]
-    out.n_markouts += 1
-    row.seq = _next_seq(m)
-    row.ts_ns = o.ts_ns
-    row.tid = o.tid
-    row.cloid = o.cloid
-    row.side = o.side
-    row.px = o.px
-    row.sz = o.sz
-    row.fee_bps = o.fee_bps
-    row.half_spread_bps = o.half_spread_bps
-    for h in range(markout.HORIZONS):
-        row.markout_bps[h] = o.markout_bps[h]
-
-
-@kernel
-def _report_sample(m: Any, out: Any) -> None:
-    s = out.samples[out.n_samples]
-    out.n_samples += 1
-    s.seq = _next_seq(m)
-    q = m.quoting
-    is_open = book.is_open(m.book)
-    s.ts_ns = m.now_ns
-    s.mid = m.mid
-    s.equity_usd = ledger.equity_usd(m.ledger, m.mid)
-    s.position = m.ledger.position
-    s.own_bid = q.own_bid if q.own_bid > 0.0 else math.nan
-    s.own_ask = q.own_ask if q.own_ask > 0.0 else math.nan
-    s.mkt_bid = to_px(m.params.instrument, m.book.px[BID, 0]) if is_open else math.nan
-    s.mkt_ask = to_px(m.params.instrument, m.book.px[ASK, 0]) if is_open else math.nan
-    s.spread_ratio = quoting.take_spread_ratio(q)
-    s.quote_s = q.quote_s
-    s.live_s = q.live_s
-    s.gap_s = q.gap_s
-    s.null_n = m.volatility.null_n
-    s.null_adverse = m.volatility.null_adverse
-    s.actions = m.orders.requests
-    s.filled_orders = q.filled_orders
-    s.own_fills = m.ledger.fills
-    s.outcomes = m.markouts.outcomes
-    s.kappa = m.intensity.kappa
-    s.kappa_confidence = intensity.confidence(m.intensity)
-    s.as_progress = calibration.as_progress(m.markouts)
-    s.kappa_progress = calibration.kappa_progress(m.intensity)
-    s.calibration = calibration.progress(m.markouts, m.intensity)
-    s.sigma = volatility.sigma(m.volatility)
