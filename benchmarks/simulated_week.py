@@ -1,7 +1,7 @@
 """Time one simulated week of the maker on the synthetic market, beside the same code uncompiled.
 
-``python -m benchmarks.simulated_week`` prints one line. The uncompiled engine plays six minutes of the
-same market; the ratio is of simulated seconds per second.
+``python -m benchmarks.simulated_week`` prints one line. The uncompiled engine plays six minutes of
+the same market; the ratio is of simulated seconds per second.
 """
 
 import os

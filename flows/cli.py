@@ -94,7 +94,7 @@ def viability(
     """Judge whether an asset is worth quoting: the table, the red flags, the decision."""
     from engine.derive.viability import assess
     from engine.policy import load_policy
-    from flows.show import console, progress, verdict_table
+    from flows.show import console, progress, rows_table
 
     spec = _spec(asset, capital_usd, venue=venue, scenario=scenario, seed=seed, tape=tape)
     with progress(f"measuring {asset}", as_json):
@@ -103,8 +103,9 @@ def viability(
     if as_json:
         _print_json({"facts": facts.model_dump(), "report": report.model_dump()})
         return
-    console.print(verdict_table(report.verdict))
-    console.print(f"decision: [bold]{report.decision}[/]. {report.reason}")
+    rows = [row.model_dump(exclude={"why"}) for row in report.rows]
+    console.print(rows_table(f"{asset}, a {report.asset_type}", rows))
+    console.print(f"[bold]{report.decision.replace('_', ' ')}[/]  {report.reason}")
     for note in facts.notes:
         console.print(f"[dim]· {note}[/]")
 
@@ -133,7 +134,7 @@ def derive(
 ) -> None:
     """Derive sizes and risk aversion from the capital; what is not given is asked of the venue."""
     from engine.derive.auto_derive import ExchangeContext, auto_derive
-    from flows.show import console, rows_table
+    from flows.show import console, progress, rows_table
 
     spec = _spec(asset, capital_usd, profile=profile, venue=venue, scenario=scenario, seed=seed)
     given = {
@@ -142,7 +143,8 @@ def derive(
         "max_leverage": max_leverage,
         "fee_bps": fee_bps,
     }
-    context, chosen = _context(spec, given)
+    with progress(f"asking {venue}", as_json):
+        context, chosen = _context(spec, given)
     derived = auto_derive(capital_usd, chosen, ExchangeContext(**context))
     result = {"asset": asset, "profile": chosen, "capital_usd": capital_usd, **context}
     result |= derived.model_dump()
@@ -155,8 +157,6 @@ def derive(
 
 def _context(spec: "AssetSpec", given: dict[str, float | None]) -> tuple[dict[str, float], Any]:
     """Complete the exchange context from the venue, asked only when something is missing."""
-    if spec.profile and given["fee_bps"] is None:
-        given["fee_bps"] = 1.5 if None not in (given["mark_px"], given["max_leverage"]) else None
     missing = [name for name, value in given.items() if value is None]
     if not missing and spec.profile:
         return {name: value for name, value in given.items() if value is not None}, spec.profile
@@ -224,7 +224,7 @@ def onboard(
     """Take one asset one step further now, as its scheduled run would."""
     spec = _spec(asset, capital_usd, profile=profile, venue=venue, scenario=scenario, seed=seed)
     from flows.onboard import one_step
-    from flows.show import console, progress, verdict_table
+    from flows.show import console, progress, show_verdict
 
     with progress(f"{asset}: one step", as_json):
         step = one_step(_home(home), spec)
@@ -233,7 +233,7 @@ def onboard(
         _print_json({"asset": asset, "stage": step.after.stage, "verdict": verdict})
         return
     if step.verdict is not None:
-        console.print(verdict_table(step.verdict))
+        show_verdict(step.verdict)
     console.print(step.words)
 
 

@@ -20,14 +20,16 @@ console = Console(highlight=False)
 side = Console(stderr=True, highlight=False)  # what is told while it happens
 
 
-def verdict_table(verdict: Verdict) -> Table:
-    """Return a gate's criteria as a table under its sentence."""
+def show_verdict(verdict: Verdict, to: Console = console) -> None:
+    """Print a gate's sentence, and its criteria as a table."""
     colour = COLOURS[verdict.verdict]
-    table = Table(
-        title=f"[bold]{verdict.asset} · {verdict.gate}[/]  [{colour}]{verdict.words}[/]",
-        title_justify="left",
-        header_style="bold",
-    )
+    to.print(f"[bold]{verdict.asset} · {verdict.gate}[/]  [{colour}]{verdict.words}[/]")
+    if verdict.criteria:
+        to.print(_criteria(verdict))
+
+
+def _criteria(verdict: Verdict) -> Table:
+    table = Table(header_style="bold")
     for name in ("criterion", "measured", "needed", "target", "verdict", "note"):
         table.add_column(
             name, justify="right" if name in ("measured", "needed", "target") else "left"
@@ -54,13 +56,13 @@ class Narrator:
             side.print(f"[dim]{step.verdict.words}[/]")
             return
         self._untold = None
-        side.print(verdict_table(step.verdict))
+        show_verdict(step.verdict, side)
         side.print(f"[bold]{step.before.stage} → {step.after.stage}[/]\n")
 
     def end(self) -> None:
         """Show the last look in full where it led to no move."""
         if self._untold is not None:
-            side.print(verdict_table(self._untold))
+            show_verdict(self._untold, side)
 
 
 def rows_table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:

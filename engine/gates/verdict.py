@@ -16,7 +16,8 @@ _WORST_FIRST: tuple[Outcome, ...] = ("FAIL", "ERROR", "NO_DATA", "NOT_YET", "PAS
 class CriterionResult(BaseModel):
     """One line of a gate: a measured value held against its bound.
 
-    `bound` is the number the value is held against: the minimum, or the minimum plus the haircut.
+    `bound` is the number the value is held against: the minimum, or the minimum plus the haircut,
+    which raises the target as well.
     `lo` and `hi` are confidence bounds where there are any.
     """
 
@@ -31,7 +32,7 @@ class CriterionResult(BaseModel):
     target: FiniteFloat | None = None
     fail: FiniteFloat | None = None
     bound: FiniteFloat | None
-    inclusive: bool = False  # whether the bound itself is good enough
+    inclusive: tuple[str, ...] = ()  # tiers that the number itself reaches
     lo: FiniteFloat | None = None
     hi: FiniteFloat | None = None
     verdict: Outcome

@@ -4,6 +4,13 @@ from collections.abc import Iterable, Sequence
 
 from engine.gates.verdict import CriterionResult, Outcome
 
+_SIGNS = {
+    ("higher", False): ">",
+    ("higher", True): "≥",
+    ("lower", False): "<",
+    ("lower", True): "≤",
+}
+
 
 def quantity(value: float, unit: str) -> str:
     """Return a number with its unit.
@@ -12,16 +19,25 @@ def quantity(value: float, unit: str) -> str:
     ('40.5 %', '5.9 bps', '$1.25M')
     >>> quantity(3.0, "x"), quantity(8.0, "fills/h"), quantity(0.0, "count")
     ('3.0x', '8.0 fills/h', '0')
+    >>> quantity(1.62e9, "usd"), quantity(999.0, "usd")
+    ('$1.62B', '$999')
     """
     if unit == "share":
         return f"{100 * value:.4g} %"
     if unit == "usd":
-        return f"${value / 1e6:.3g}M" if abs(value) >= 1e6 else f"${value:,.0f}"
+        return _dollars(value)
     if unit == "x":
         return f"{value:.1f}x"
     if unit in ("count", "fills", "orders", "days"):
         return f"{value:g}"  # the title says what is counted
     return f"{value:.2f}" if unit == "ratio" else f"{value:.1f} {unit}"
+
+
+def _dollars(value: float) -> str:
+    for size, letter in ((1e9, "B"), (1e6, "M")):
+        if abs(value) >= size:
+            return f"${value / size:.3g}{letter}"
+    return f"${value:,.0f}"
 
 
 def line(result: CriterionResult) -> str:
@@ -41,16 +57,18 @@ def line(result: CriterionResult) -> str:
 
 def row(result: CriterionResult) -> dict[str, str]:
     """Return one criterion as a row of a table: what was measured, what was needed."""
-    sign = ">" if result.direction == "higher" else "<"
-    needed = {">": "≥", "<": "≤"}[sign] if result.inclusive else sign
     return {
         "criterion": result.title or result.metric,
         "measured": _said(result.value, result.unit),
-        "needed": _said(result.bound, result.unit, needed),
-        "target": _said(result.target, result.unit, sign),
+        "needed": _said(result.bound, result.unit, _sign(result, "minimum")),
+        "target": _said(result.target, result.unit, _sign(result, "target")),
         "verdict": result.verdict.replace("_", " "),
         "note": result.note,
     }
+
+
+def _sign(result: CriterionResult, tier: str) -> str:
+    return _SIGNS[result.direction, tier in result.inclusive]
 
 
 def _said(value: float | None, unit: str, sign: str = "") -> str:

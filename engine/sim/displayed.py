@@ -51,9 +51,7 @@ class Quoting:
 
 
 @kernel
-def emit(
-    d: Any, events: Any, n: int, kind: int, side: int, code: int, px: float, sz: float
-) -> int:
+def emit(d: Any, events: Any, n: int, kind: int, side: int, code: int, px: float, sz: float) -> int:
     """Write one event at the book's current times; return the new count."""
     e = events[n]
     e.kind = kind

@@ -1,5 +1,6 @@
 """Whole rehearsals on markets of different kinds: what must not pass never does."""
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,28 @@ from engine.runners.tape_import import import_tape
 from flows.rehearse import rehearse
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+class SessionApi:
+    """The session's Prefect server in place of one of the rehearsal's own, to save its start."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def __enter__(self) -> "SessionApi":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the server running."""
+
+    def flows(self) -> contextlib.nullcontext[None]:
+        return contextlib.nullcontext()
+
+
+@pytest.fixture(autouse=True)
+def _one_server(prefect_api: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.rehearse.LocalApi", SessionApi)
+
 
 LIVE = {"ramp_25", "ramp_50", "ramp_75", "ramp_100"}
 DATA = Path(os.environ.get("GANGWAY_DATA") or Path(__file__).parents[3] / "shared" / "data")
