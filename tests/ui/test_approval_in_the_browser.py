@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.ui, pytest.mark.slow, pytest.mark.timeout(600)]
 
 CHROMIUM = Path("/usr/bin/chromium")
 CREATED = 201
-PICTURE = ROOT / "docs" / "img" / "approval.png"
+PICTURES = os.environ.get("GANGWAY_PICTURES")  # where to keep a picture of the form
 ELSEWHERE = re.compile(r"^(?!(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:)")
 FLAGS = [
     "--headless",
@@ -158,8 +158,8 @@ def test_a_person_answers_in_the_browser_and_the_asset_moves_once(
 
     # the answer moves the asset by exactly one stage
     answer(page, form, "approve", "Ada Lovelace", "funds are deposited")
-    PICTURE.parent.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=PICTURE)
+    if PICTURES:
+        page.screenshot(path=Path(PICTURES) / "approval.png")
     with page.expect_response(lambda r: r.url.endswith("/resume") and r.status == CREATED):
         form.get_by_role("button", name="Resume").click()
     wait_for(lambda: read_state(home, "HYPE").stage == "ramp_25")
