@@ -54,7 +54,7 @@ class LocalApi:
         logger = logging.getLogger("prefect")
         level = logger.level
         with temporary_settings(updates=quiet):
-            logger.setLevel(logging.WARNING)
+            logger.setLevel(logging.CRITICAL)  # what fails is raised, and told by the command
             try:
                 yield
             finally:
