@@ -30,42 +30,6 @@ S = 1_000_000_000
 T0 = 1_767_225_600 * S
 
 
-@pytest.fixture(scope="session")
-def config() -> MakerConfig:
-    """A thousand dollars on a token of twenty."""
-    return MakerConfig(
-        asset="HYPE",
-        profile="hip3",
-        capital_usd=1000.0,
-        sz_decimals=2,
-        min_notional_usd=10.0,
-        maker_fee_bps=1.5,
-        max_leverage=5.0,
-        isolated=False,
-        isolated_margin_usd=0.0,
-        oi_cap_usd=None,
-        collateral="USDC",
-        max_position=50.0,
-        target_liquidity=15.0,
-        levels=3,
-        gamma=0.15,
-        kappa_prior=1500.0,
-        kappa_prior_fills=15.0,
-        intensity_prior_per_s=0.02,
-        half_spread_floor_bps=2.0,
-        max_bps_diff=3.0,
-        requote_interval_ms=500,
-        risk_model_blend=0.0,
-        monopolist_pricing=False,
-        signals=None,
-        rl_enabled=False,
-        kill_fraction=0.05,
-        stale_after_s=10.0,
-        session_ramp_s=1800.0,
-        session_ramp_start=0.1,
-    )
-
-
 def event(kind: int, t_s: float, **fields: Any) -> np.ndarray[Any, Any]:
     """One event at `t_s` seconds, heard at once; an array of one."""
     events = zeros(Event)

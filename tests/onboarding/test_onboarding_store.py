@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from engine.config import AssetSpec, MakerConfig
+from engine.config import AssetSpec
 from engine.onboarding.causes import UncitedMoveError
 from engine.onboarding.stages import IllegalMoveError
 from engine.onboarding.store import OnboardingStore, StaleApprovalError, UnknownAssetError
@@ -25,40 +25,6 @@ for line in sys.stdin:
         moved = store.move("HYPE", stage, int(version), "PASS", [cause], 7)
     print("moved" if moved else "late", flush=True)
 """
-
-
-def config() -> MakerConfig:
-    return MakerConfig(
-        asset="HYPE",
-        profile="hip3",
-        capital_usd=1000,
-        sz_decimals=2,
-        min_notional_usd=10,
-        maker_fee_bps=1.5,
-        max_leverage=5,
-        isolated=False,
-        isolated_margin_usd=0,
-        oi_cap_usd=None,
-        collateral="USDC",
-        max_position=10,
-        target_liquidity=3,
-        levels=3,
-        gamma=0.15,
-        kappa_prior=1500,
-        kappa_prior_fills=10,
-        intensity_prior_per_s=0.01,
-        half_spread_floor_bps=2,
-        max_bps_diff=3,
-        requote_interval_ms=500,
-        risk_model_blend=1,
-        monopolist_pricing=True,
-        signals=None,
-        rl_enabled=True,
-        kill_fraction=0.05,
-        stale_after_s=2,
-        session_ramp_s=1800,
-        session_ramp_start=0.1,
-    )
 
 
 def transitions(con):
@@ -273,13 +239,13 @@ def test_the_kill_switch_needs_a_verdict_but_not_a_good_one(walk):
     assert walk.move("KILL", [walk.verdict("ERROR")]).stage == "halted"
 
 
-def test_facts_and_config_are_kept_and_noted(walk):
+def test_facts_and_config_are_kept_and_noted(walk, config):
     walk.store.set_facts("HYPE", {"mark_px": 20.0, "notes": ["ok"]}, 5)
     walk.move("PASS", [walk.verdict("PASS")])
-    state = walk.move("PASS", [walk.verdict("PASS")], config=config())
+    state = walk.move("PASS", [walk.verdict("PASS")], config=config)
     assert state.facts == {"mark_px": 20.0, "notes": ["ok"]}
-    assert state.config == config()
-    assert walk.store.set_config("HYPE", config(), 9).config == config()
+    assert state.config == config
+    assert walk.store.set_config("HYPE", config, 9).config == config
     assert walk.store.history("HYPE")[-1].body["what"] == "config"
     walk.store.verify()
 
