@@ -202,7 +202,7 @@ def _fill(tid: int, ts_ns: int, edge_bps: float) -> Iterator[tuple[str, dict[str
     yield "fill", about | rest
     move = edge_bps + 1.5 + (3.0 if tid % 2 else -3.0)  # the fee, and a little noise
     marks = dict.fromkeys(("mk1", "mk5", "mk30", "mk60", "mk300"), move)
-    costs = {"notional_usd": 20.0, "fee_bps": 1.5, "half_spread_bps": 6.0}
+    costs = {"notional_usd": 20.0, "fee_bps": 1.5, "half_spread_bps": 4.0}
     yield "markout", about | costs | marks
 
 

@@ -17,12 +17,12 @@ SAMPLES = [
     (7200, 7200, 5400, 1006.0, 12, 4, 7200, 720, 6.0),
     (9000, 9000, 7200, 1005.0, 15, 4, 9000, 900, 3.0),
 ]
-# seconds, notional, mk5, mk60; the fee is 1.5 bps; the last is not resolved yet
+# seconds, notional, half-spread, mk5, mk60; the fee is 1.5 bps; the last is not resolved yet
 MARKOUTS = [
-    (900, 100.0, 4.0, 2.0),
-    (2700, 300.0, -2.0, 1.0),
-    (5000, 200.0, 0.5, None),
-    (8900, 400.0, None, None),
+    (900, 100.0, 3.0, 4.0, 2.0),
+    (2700, 300.0, 1.0, -2.0, 1.0),
+    (5000, 200.0, 2.0, 0.5, None),
+    (8900, 400.0, 2.0, None, None),
 ]
 
 
@@ -48,9 +48,10 @@ def small(home, row):
         ("sample", row("sample", s, calibration=s / 9000, **dict(zip(names, values, strict=True))))
         for s, *values in SAMPLES
     ]
-    for tid, (s, notional, mk5, mk60) in enumerate(MARKOUTS):
+    for tid, (s, notional, half, mk5, mk60) in enumerate(MARKOUTS):
         rows.append(("fill", row("fill", s, tid=tid)))
         values = {"tid": tid, "notional_usd": notional, "mk5": mk5, "mk60": mk60}
+        values["half_spread_bps"] = half
         rows.append(("markout", row("markout", s, **values)))
     rows.append(("event", row("event", 8000, name="kill", body={"reason": "daily loss"})))
     store(home, rows)
@@ -72,7 +73,8 @@ def test_every_figure_of_a_small_run(small, run):
     assert e["edge_300_bps"] is None
     assert e["edge_first_half_bps"] == pytest.approx((250 - 1050) / 400)  # up to 4500 s
     assert e["edge_second_half_bps"] == pytest.approx(-1.0)
-    assert e["as_rate"] == pytest.approx(1 / 3)  # only −2.0 is below −1 bp, of three resolved
+    # the mid moved by mk5 - half-spread: +1.0, -3.0, -1.5; a fill that still earns can be adverse
+    assert e["as_rate"] == pytest.approx(2 / 3)
     assert e["as_null"] == pytest.approx(0.1)
     assert e["spread_ratio"] == 3.0  # median of the hours' medians 1.5, 5, 3
     assert (e["hours_pnl"], e["pnl_hour_mean"]) == (2, 3.0)  # 1000→1003→1006; half an hour is none
@@ -146,7 +148,7 @@ def test_blocks_add_up_to_the_run(small, run):
     assert b["pnl_usd"].to_list() == [3.0, 3.0, -1.0]
     assert b["markouts"].to_list() == [2, 1, 0]
     assert b["notional_usd"].to_list() == [400.0, 200.0, 400.0]
-    assert b["adverse"].to_list() == [1, 0, 0]
+    assert b["adverse"].to_list() == [1, 1, 0]
     assert b["edge_bps"].to_list() == [-2.0, -1.0, None]
     assert b["filled_orders"].to_list() == [2, 2, 0]
     assert b["quote_s"].sum() == 7200

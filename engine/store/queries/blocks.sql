@@ -13,7 +13,7 @@ m AS (
   SELECT coalesce(s.hour, (SELECT max(hour) FROM s)) AS hour, count(mk5) AS markouts, sum(notional_usd) AS notional_usd,
          sum(notional_usd * (mk5 - fee_bps)) / nullif(sum(notional_usd) FILTER (mk5 IS NOT NULL), 0) AS edge_bps,
          sum(mk5 - fee_bps) AS edge_sum_bps, sum((mk5 - fee_bps) * (mk5 - fee_bps)) AS edge_sum_sq,
-         count(*) FILTER (mk5 < -1) AS adverse
+         count(*) FILTER (mk5 - half_spread_bps < -1) AS adverse
   FROM (SELECT * FROM markouts WHERE run = $run) AS k ASOF LEFT JOIN s ON k.ts_ns <= s.ts_ns
   GROUP BY 1
 )

@@ -33,7 +33,7 @@ f AS (
   SELECT count(*) AS fills, count(*) FILTER (fills.ts_ns > last.last_ns - 3600000000000) AS fills_last_hour
   FROM last, since, fills WHERE fills.run = $run AND fills.ts_ns > since.ts_ns
 ),
-m AS (
+m AS (  -- adverse is a mid that moved against us by more than 1 bp: markout less the half-spread we kept
   SELECT count(mk5) AS markouts,
          sum(notional_usd * (mk5 - fee_bps)) / nullif(sum(notional_usd) FILTER (mk5 IS NOT NULL), 0) AS edge_bps,
          sum(notional_usd * (mk60 - fee_bps)) / nullif(sum(notional_usd) FILTER (mk60 IS NOT NULL), 0) AS edge_60_bps,
@@ -43,7 +43,7 @@ m AS (
          sum(notional_usd * (mk5 - fee_bps)) FILTER (NOT early)
            / nullif(sum(notional_usd) FILTER (mk5 IS NOT NULL AND NOT early), 0) AS edge_second_half_bps,
          stddev_samp(mk5 - fee_bps) AS edge_sd_bps,
-         avg((mk5 < -1)::INTEGER) AS as_rate, sum(notional_usd) AS notional_usd
+         avg((mk5 - half_spread_bps < -1)::INTEGER) AS as_rate, sum(notional_usd) AS notional_usd
   FROM (
     SELECT markouts.*, markouts.ts_ns <= last.first_ns + (last.last_ns - last.first_ns) // 2 AS early
     FROM last, since, markouts WHERE markouts.run = $run AND markouts.ts_ns > since.ts_ns
