@@ -334,14 +334,12 @@ def tape_info(
 
 
 def _show_tape(info: Any, as_json: bool) -> None:
-    from flows.show import console, rows_table
+    from flows.show import console, tape_table
 
-    told = info.model_dump(mode="json")
     if as_json:
-        _print_json(told)
+        _print_json(info.model_dump(mode="json"))
         return
-    rows = [{"about": name, "value": str(value)} for name, value in told.items()]
-    console.print(rows_table(f"tape of {info.asset}", rows))
+    console.print(tape_table(info))
 
 
 def _explain(error: Exception) -> str:

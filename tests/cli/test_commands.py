@@ -135,3 +135,24 @@ def test_the_simulated_venue_lists_assets_and_dexes() -> None:
     assert "hyna" in {row["name"] for row in answer("dexs --json")}
     rows = {row["asset"]: row for row in answer("assets --dex hyna --json")}
     assert set(rows) == {"hyna:BTC", "hyna:LIT"}
+
+
+def test_tape_info_reads_as_an_account_of_the_recording(tmp_path: Path) -> None:
+    from engine.events import LEVEL, TRADE
+    from engine.sim.market import HOUR_NS
+    from engine.sim.universe import market_of
+    from engine.store.tape import write_tape
+    from engine.store.tape_facts import TapeMeta
+
+    events = market_of("HYPE", None, 7, 490_000 * HOUR_NS).chunk(0)
+    events = events[(events["kind"] == LEVEL) | (events["kind"] == TRADE)]
+    for clock in ("ts_ns", "recv_ns"):
+        events[clock] -= events[clock] % 1000  # a tape keeps microseconds
+    meta = TapeMeta(asset="HYPE", venue="sim", source="test", px_decimals=4, sz_decimals=2)
+    write_tape(tmp_path / "hype.tape", [events], meta, dropped={"made_up": 3})
+    done = gangway(f"tape info {tmp_path / 'hype.tape'}")
+    assert done.returncode == 0, done.stderr
+    for said in ("tape of HYPE", "gaps over 5 s", "dropped: made_up", "3 rows", "locked books"):
+        assert said in done.stdout
+    told = answer(f"tape info {tmp_path / 'hype.tape'} --json")
+    assert told["dropped"] == {"made_up": 3}
