@@ -4,16 +4,14 @@ All three are child processes in groups of their own. A child that dies is start
 growing pauses; a stop signal stops all of them, the server last, and leaves no process behind.
 """
 
-import contextlib
-import signal
 import socket
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.runners.children import Child, python
+from engine.runners.stopping import Stop, stop_signals
 from flows.server import ROOT, environment, wait_until_ready
 
 POOL = "gangway"
@@ -60,8 +58,8 @@ class Stack:
             self.stop()
             raise
 
-    def watch(self, stop: threading.Event) -> None:
-        """Keep the children alive until `stop` is set."""
+    def watch(self, stop: Stop) -> None:
+        """Keep the children alive until asked to stop."""
         while not stop.wait(0.5):
             for child in self.children:
                 code = child.revive()
@@ -105,19 +103,6 @@ class Stack:
             raise RuntimeError(f"{name} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
 
 
-@contextlib.contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """Yield an event that SIGINT and SIGTERM set; put the old handlers back afterwards."""
-    stop = threading.Event()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
-    try:
-        yield stop
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
-
-
 def up(home: Path, port: int = 4200, speed: float = 60.0, say: Say = print) -> None:
     """Run Gangway on this machine until SIGINT or SIGTERM.
 
@@ -140,7 +125,7 @@ def up(home: Path, port: int = 4200, speed: float = 60.0, say: Say = print) -> N
     stack = Stack(home.resolve(), port, speed, say=say)
     try:
         stack.start()  # interrupted here, it takes down what it has brought up
-        with _stop_signals() as stop:
+        with stop_signals() as stop:
             say(f"approvals {stack.approvals_url}")
             say("Ctrl-C stops everything")
             stack.watch(stop)

@@ -9,9 +9,7 @@ pauses; one whose asset has moved on is stopped, and the next run gets a process
 import argparse
 import logging
 import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +17,7 @@ from pathlib import Path
 from engine.onboarding.store import OnboardingStore
 from engine.runners.assignment import assignment
 from engine.runners.children import Child, python
+from engine.runners.stopping import stop_signals
 from engine.store.home import Home
 from engine.store.metrics import Metrics
 
@@ -97,21 +96,19 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     home = Home(args.home) if args.home else Home()
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
 
     def command(asset: str) -> list[str]:
         where = ["--home", str(home.root), "--speed", str(args.speed)]
         return python("engine.runners.paced", asset, *where)
 
     host = Host(home, command)
-    try:
-        while not stop.is_set():
+    with stop_signals() as stop:
+        try:
             host.follow(read_wanted(home))
-            stop.wait(POLL_S)
-    finally:
-        host.stop()
+            while not stop.wait(POLL_S):
+                host.follow(read_wanted(home))
+        finally:
+            host.stop()
     return 0
 
 

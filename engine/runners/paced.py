@@ -8,9 +8,7 @@ import argparse
 import fcntl
 import json
 import os
-import signal
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import IO
@@ -19,6 +17,7 @@ from engine.onboarding.store import OnboardingStore
 from engine.runners.assignment import assignment
 from engine.runners.simulated import RunSpec, RunStatus, trade
 from engine.runners.standing import began_ns
+from engine.runners.stopping import Stop, stop_signals
 from engine.store.home import Home
 from engine.store.metrics import Metrics
 
@@ -53,8 +52,8 @@ def read_assignment(home: Home, asset: str) -> RunSpec | None:
     return assignment(state, start_ns)
 
 
-def keep_pace(home: Home, run: RunSpec, speed: float, stop: threading.Event) -> RunStatus:
-    """Trade `run` at `speed` times the clock until it ends or `stop` is set.
+def keep_pace(home: Home, run: RunSpec, speed: float, stop: Stop) -> RunStatus:
+    """Trade `run` at `speed` times the clock until it ends or is asked to stop.
 
     The run goes on from its checkpoint; time in which no engine lived is not made up for.
     """
@@ -84,14 +83,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--speed", type=float, default=60.0)
     args = parser.parse_args(argv)
     home = Home(args.home) if args.home else Home()
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     lock = take_lock(home, args.asset)
     if lock is None:
         sys.stderr.write(f"another engine trades {args.asset}\n")
         return EXIT_BUSY
-    with lock:
+    with lock, stop_signals() as stop:
         run = read_assignment(home, args.asset)
         if run is not None:
             keep_pace(home, run, args.speed, stop)
