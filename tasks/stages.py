@@ -53,13 +53,6 @@ def read_state(home: Home, asset: str) -> AssetState:
         return store.get(asset)
 
 
-def last_verdict(home: Home, state: AssetState) -> Verdict | None:
-    """Return what was last said of the asset while it stood where `state` says, if anything."""
-    with onboarding(home) as store:
-        found = verdicts_here(store, state)
-    return Verdict.model_validate(found[-1].body["verdict"]) if found else None
-
-
 def verdicts_here(store: OnboardingStore, state: AssetState) -> list[Entry]:
     """Return the verdicts on the asset's present stage and version, oldest first."""
     return [

@@ -134,8 +134,12 @@ def _new_session(spec: RunSpec) -> NDArray[Any]:
     return sessions
 
 
+def _is_killed(point: Checkpoint) -> bool:
+    return bool(point.session[0].maker.kill.reason != ARMED)
+
+
 def _is_over(point: Checkpoint) -> bool:
-    return point.ended or bool(point.session[0].maker.kill.reason != ARMED)
+    return point.ended or _is_killed(point)
 
 
 def _play_hour(
@@ -180,11 +184,10 @@ def _close_hour(
 
 def _status(point: Checkpoint, hours: float) -> RunStatus:
     maker = point.session[0].maker
-    killed = bool(maker.kill.reason != ARMED)
     ts_ns = max(int(maker.now_ns), point.start_ns)
     if point.ended:
         hours = (ts_ns - point.start_ns) / HOUR_NS
-    return RunStatus(ts_ns, hours, point.ended or killed, killed)
+    return RunStatus(ts_ns, hours, _is_over(point), _is_killed(point))
 
 
 def _say(
