@@ -90,6 +90,10 @@ class MakerConfig(BaseModel):
     monopolist_pricing: bool
     signals: BinanceSignals | None
     rl_enabled: bool
+    rl_shadow: bool  # the ensemble is computed and recorded, and moves no quote
+    learning_fills_per_h: Positive  # filled orders wanted while learning
+    learning_share: Annotated[FiniteFloat, Field(gt=0, le=1)]  # least share of the base half-spread
+    request_grant: Annotated[int, Field(ge=1)]  # requests the address has before it trades
     # safety
     kill_fraction: Annotated[FiniteFloat, Field(gt=0, le=0.2)]
     stale_after_s: Positive

@@ -17,15 +17,19 @@ REFERENCE = 3  # mid of the leading venue in px
 CONTEXT = 4  # px = mark, extra = hourly funding rate, sz = open interest in coins
 TIMER = 5  # the feed is alive and nothing changed
 CLOCK = 6  # our own clock; says nothing about the feed
+REFERENCE_TRADE = 7  # public print on the leading venue: px, sz, side of the aggressor
 # our own orders; ref = our client order id
 ACCEPTED = 10  # resting at px with sz
 REJECTED = 11  # code = reason
 CANCELED = 12
 FILL = 13  # px, sz, side of ours, id = venue's fill id, extra = fee paid in USD (negative: rebate)
 FUNDING = 14  # extra = USD received (negative: paid), id = venue's payment id
-# the connection
+QUOTA = 15  # the address's requests: px = used so far, sz = granted so far
+POSITION = 16  # what the venue says we hold: sz = coins, negative when short
+# the connection, and the operator
 DISCONNECTED = 20
 CONNECTED = 21
+STOP = 22  # a person trips the kill switch
 
 # codes of LEVEL
 SNAPSHOT, LAST = 1, 2

@@ -14,6 +14,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import numba
 import numpy as np
+from numba.core.types import unliteral
 from numpy.typing import NDArray
 
 f8 = np.float64
@@ -104,7 +105,13 @@ def kernel(function: Callable[..., Any]) -> Any:
     """
     if not JIT:
         return function
-    return numba.njit(cache=True, error_model="numpy")(function)
+    compiled: Any = numba.njit(cache=True, error_model="numpy", no_cfunc_wrapper=True)(function)
+    typed = compiled.get_call_template
+    # numba would compile a kernel anew for every constant it is called with
+    compiled.get_call_template = lambda args, kws: typed(
+        tuple(unliteral(a) for a in args), {name: unliteral(a) for name, a in kws.items()}
+    )
+    return compiled
 
 
 def schema_hash(dtype: np.dtype) -> bytes:

@@ -181,10 +181,20 @@ class Hip3Policy(Table):
     points: Annotated[tuple[Hip3Point, ...], Field(min_length=8, max_length=8)]
 
 
+class Learning(Table):
+    """How hungry a session is that has not learned yet."""
+
+    fills_per_h: Number
+    share: Number
+
+
 class RiskPolicy(Table):
     """policy/risk.toml."""
 
     sizing: Sizing
+    rl_shadow: Number
+    learning: Learning
+    request_grant: Number
     kill_tiers: Annotated[tuple[KillTier, ...], Field(min_length=1)]
     session_ramp: SessionRamps
     stale_after_s: Number

@@ -295,6 +295,26 @@ def checklist(asset: Asset, home: HomeDir = None, as_json: AsJson = False) -> No
 
 
 @app.command()
+def daily(
+    asset: Asset,
+    day: Annotated[
+        str | None, typer.Option(help="UTC day, YYYY-MM-DD; the last by default.")
+    ] = None,
+    home: HomeDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Review a day of an asset's newest run: forecasts, signals, edge, and where it came from."""
+    from flows.daily import review, show
+
+    result = review(_home(home), asset, day)
+    if as_json:
+        proposed = [one.model_dump(mode="json") for one in result.adjustments]
+        _print_json(result.card.model_dump(mode="json") | {"adjustments": proposed})
+        return
+    show(result)
+
+
+@app.command()
 def up(
     home: HomeDir = None,
     port: Annotated[int, typer.Option(help="Loopback port of the pages.")] = 4200,

@@ -5,54 +5,68 @@ deterministic; time is the event's; it does not know whether anybody carries the
 """
 
 import math
-from typing import Annotated, Any
+from typing import Any
 
-from engine.actions import CANCEL, CANCEL_ALL, HALT, MODIFY, PLACE
+from engine.actions import CANCEL_ALL, HALT
 from engine.core import (
+    attribution,
+    beliefs,
     book,
-    glft,
+    budget,
+    calibration,
+    decide,
     intensity,
-    ladder,
     ledger,
+    limits,
     markout,
+    mids,
     orders,
     output,
     quoting,
-    reconcile,
     report,
     risk,
-    session_ramp,
     volatility,
 )
+from engine.core.attribution import Attribution
+from engine.core.beliefs import Beliefs
 from engine.core.book import ASK, BID, Book
-from engine.core.intensity import Intensity
+from engine.core.budget import Budget
 from engine.core.ladder import Ladder
 from engine.core.ledger import Ledger
-from engine.core.markout import Markouts
-from engine.core.orders import GONE, MAX_LEVELS, PLACING, SLOTS, Orders
+from engine.core.mids import Mids
+from engine.core.orders import GONE, PLACING, SLOTS, Orders
 from engine.core.params import NS_PER_S, Params
+from engine.core.quote import Quote
 from engine.core.quoting import Quoting
-from engine.core.risk import ARMED, KillSwitch
-from engine.core.volatility import Volatility
+from engine.core.reconcile import Plan
+from engine.core.risk import KillSwitch
 from engine.events import (
     ACCEPTED,
     BUY,
+    CANCELED,
     CLOCK,
     CONNECTED,
+    CONTEXT,
     DISCONNECTED,
     FILL,
     FUNDING,
     LAST,
     LEVEL,
-    SELL,
+    POSITION,
+    QUOTA,
+    RATE_LIMIT,
+    REFERENCE,
+    REFERENCE_TRADE,
+    REJECTED,
+    STOP,
     TIMER,
+    TRADE,
 )
-from engine.instrument import min_sz, tick_units, to_px
+from engine.instrument import to_px
 from engine.record import f8, i8, kernel, record, zeros
 
-MIDS = 256  # mids remembered, to know the one that held when a late fill happened
-LEVEL_GAP = 0.3  # of the half-spread, between one level and the next
-SOLVE_EVERY_NS = 10 * NS_PER_S
+REQUESTS_PER_USD = 1.0  # earned by trading (Hyperliquid docs, rate limits, 2026-09)
+STAND_EVERY_NS = NS_PER_S // 10  # exposure is accounted with a mid at most this old
 
 
 @record
@@ -62,23 +76,26 @@ class Maker:
     params: Params
     book: Book
     ledger: Ledger
+    attribution: Attribution
     orders: Orders
-    volatility: Volatility
-    intensity: Intensity
-    markouts: Markouts
+    budget: Budget
+    beliefs: Beliefs
     quoting: Quoting
     kill: KillSwitch
+    quote: Quote
     ladder: Ladder
+    plan: Plan
     mid: f8  # of the last open book
-    mid_ts_ns: Annotated[i8, MIDS]
-    mids: Annotated[f8, MIDS]
-    n_mids: i8
+    mids: Mids
     venue_ns: i8  # the venue's clock as we know it
     now_ns: i8  # our clock
     heard_ns: i8  # when the feed last showed that it is alive, on our clock
+    stood_ns: i8  # until when standing quotes are accounted for
+    fill_ns: i8  # last fill heard
     start_ns: i8  # first accepted quote
     next_quote_ns: i8
     next_solve_ns: i8
+    next_epoch_ns: i8
     disconnected: i8
     said: i8  # rows written to the output, ever
 
@@ -87,12 +104,8 @@ def new_maker(params: Any) -> Any:
     """Return an array of one `Maker` that has seen nothing yet."""
     makers = zeros(Maker)
     makers[0].params = params
-    intensity.start(
-        makers[0].intensity,
-        params.kappa_prior,
-        params.kappa_prior_fills,
-        params.intensity_prior_per_s,
-    )
+    beliefs.start(makers[0].beliefs, params)
+    budget.start(makers[0].budget, params.request_grant, REQUESTS_PER_USD)
     return makers
 
 
@@ -106,48 +119,113 @@ def step_at(makers: Any, events: Any, k: int, outputs: Any) -> None:
 def step(m: Any, e: Any, out: Any) -> None:
     """Absorb one event and write what to do about it into ``out.actions``."""
     out.n_actions = 0
-    _pass_time(m, e)
     if e.kind == LEVEL:
+        _pass_market_time(m, e, out)
         book.apply(m.book, m.params.instrument, e)
         if e.code & LAST:
             _see_mid(m)
-            _check_risk(m, out)
-            _quote(m, out)
-    elif e.kind == FILL:
-        _take_fill(m, e, out)
-        _check_risk(m, out)
-        _quote(m, out)
-    elif e.kind == FUNDING:
-        ledger.pay_funding(m.ledger, e)
-    elif e.kind == TIMER or e.kind == CLOCK:
-        _quote(m, out)
-    elif e.kind == DISCONNECTED or e.kind == CONNECTED:
-        m.disconnected = e.kind == DISCONNECTED
+            _check_equity(m, out)
+            decide.decide(m, out)
+    elif e.kind == TRADE or e.kind == CONTEXT or e.kind == TIMER:
+        _pass_market_time(m, e, out)
+        beliefs.hear(m.beliefs, m.params.instrument, m.book, e, m.now_ns)
+        if e.kind == TIMER:
+            decide.decide(m, out)
+    elif e.kind == REFERENCE or e.kind == REFERENCE_TRADE:
+        _pass_time(m, e.recv_ns)
+        beliefs.hear(m.beliefs, m.params.instrument, m.book, e, m.now_ns)
+        beliefs.compare(m.beliefs, m.mid, m.now_ns)
     else:
-        _hear(m, e)
+        _pass_time(m, e.recv_ns)
+        _hear(m, e, out)
     report.report(m, out)
 
 
 @kernel
-def _pass_time(m: Any, e: Any) -> None:
-    """Let the time until this event pass over everything that was true during it."""
-    dt_s = (e.recv_ns - m.now_ns) / NS_PER_S if m.now_ns > 0 else 0.0
-    if m.mid > 0.0 and dt_s > 0.0:
-        _stand(m, dt_s, (e.recv_ns - m.heard_ns) / NS_PER_S)
-    m.now_ns = max(m.now_ns, e.recv_ns)
-    if e.kind > TIMER:  # only market data shows that the feed is alive
-        return
+def _hear(m: Any, e: Any, out: Any) -> None:
+    """Absorb what is no market data: answers, money, the connection, our own clock."""
+    if e.kind == FILL:
+        _stand(m)  # up to now our orders were as they were
+        _take_fill(m, e, out)
+        _check_equity(m, out)
+        decide.decide(m, out)
+    elif ACCEPTED <= e.kind <= CANCELED:
+        _stand(m)
+        _hear_answer(m, e)
+    elif e.kind == CLOCK:
+        risk.check_silence(m.kill, m.heard_ns, m.now_ns)
+        decide.decide(m, out)
+    elif e.kind == DISCONNECTED or e.kind == CONNECTED:
+        m.disconnected = e.kind == DISCONNECTED
+    else:
+        _hear_account(m, e, out)
+
+
+@kernel
+def _hear_account(m: Any, e: Any, out: Any) -> None:
+    """Absorb what the venue, or a person, says about our account."""
+    if e.kind == FUNDING and ledger.pay_funding(m.ledger, e):
+        attribution.pay(m.attribution, e.extra)
+    elif e.kind == QUOTA:
+        budget.report(m.budget, e.px, e.sz)
+    elif e.kind == POSITION:
+        held = m.ledger.position
+        if risk.check_position(m.kill, m.params, held, e.sz, m.fill_ns, m.now_ns):
+            _halt(m, out)
+    elif e.kind == STOP and risk.latch(m.kill, risk.MANUAL, m.now_ns):
+        _halt(m, out)
+
+
+@kernel
+def _pass_time(m: Any, recv_ns: int) -> None:
+    """Let our clock run, over everything that was true until now."""
+    m.now_ns = max(m.now_ns, recv_ns)
     if m.mid > 0.0:
-        mid = m.mid if book.is_open(m.book) else math.nan
-        markout.resolve(m.markouts, mid, m.venue_ns, e.ts_ns, m.params.stale_ns)
-        volatility.update(m.volatility, m.mid, e.ts_ns)
+        if m.now_ns - m.stood_ns >= STAND_EVERY_NS:
+            _stand(m)
+
+
+@kernel
+def _pass_market_time(m: Any, e: Any, out: Any) -> None:
+    """Let the venue's clock run too: only its market data shows that the feed is alive."""
+    _pass_time(m, e.recv_ns)
+    if m.mid > 0.0:
+        is_open = book.is_open(m.book)
+        b = m.beliefs
+        markout.resolve(
+            b.markouts, m.mid if is_open else math.nan, m.venue_ns, e.ts_ns, m.params.stale_ns
+        )
+        seconds = beliefs.pass_time(b, m.params.instrument, m.book, m.mid, e.ts_ns, m.now_ns)
+        if seconds > 0:
+            _each_second(m, out)
     m.heard_ns = m.now_ns
     m.venue_ns = max(m.venue_ns, e.ts_ns)
 
 
 @kernel
-def _stand(m: Any, dt_s: float, silent_s: float) -> None:
-    """Account for `dt_s` seconds with the book and our orders as they are."""
+def _each_second(m: Any, out: Any) -> None:
+    """Do what needs no finer time: learn from outcomes, and look at the slow dangers."""
+    b = m.beliefs
+    k = markout.next_learned(b.markouts)
+    while k >= 0:
+        o = b.markouts.pending[k]
+        signed = 1e-4 * (o.markout_bps[markout.PRIMARY] - o.half_spread_bps)
+        attribution.resolve(m.attribution, signed * o.px * o.sz)
+        beliefs.learn(b, o, m.now_ns)
+        k = markout.next_learned(b.markouts)
+    move, sigma = volatility.move(b.volatility), volatility.sigma(b.volatility)
+    if risk.check_move(m.kill, move, sigma, m.now_ns) or limits.is_stuck(m):
+        _halt(m, out)
+
+
+@kernel
+def _stand(m: Any) -> None:
+    """Account for the time since the last call, with the book and our orders as they are."""
+    dt_s = (m.now_ns - m.stood_ns) / NS_PER_S if m.stood_ns > 0 else 0.0
+    m.stood_ns = m.now_ns
+    if dt_s <= 0.0 or m.mid <= 0.0:
+        return
+    silent_s = (m.now_ns - m.heard_ns) / NS_PER_S
     q = m.quoting
     q.own_bid = 0.0
     q.own_ask = 0.0
@@ -161,7 +239,7 @@ def _stand(m: Any, dt_s: float, silent_s: float) -> None:
         elif q.own_ask == 0.0 or px < q.own_ask:
             q.own_ask = px
         if silent_s <= quoting.GAP_S:
-            intensity.expose(m.intensity, o.side * (m.mid - px) / m.mid, dt_s)
+            intensity.expose(m.beliefs.intensity, o.side * (m.mid - px) / m.mid, dt_s)
     quoting.account(q, dt_s, silent_s, _market_spread(m))
 
 
@@ -177,178 +255,65 @@ def _market_spread(m: Any) -> float:
 def _see_mid(m: Any) -> None:
     if not book.is_open(m.book):
         return
-    m.mid = book.mid(m.book, m.params.instrument)
-    m.mids[m.n_mids % MIDS] = m.mid
-    m.mid_ts_ns[m.n_mids % MIDS] = m.book.ts_ns
-    m.n_mids += 1
+    mid = book.mid(m.book, m.params.instrument)
+    if m.mid > 0.0:
+        attribution.move(m.attribution, m.ledger.position, m.mid, mid)
+    m.mid = mid
+    mids.see(m.mids, mid, m.book.ts_ns)
+    beliefs.compare(m.beliefs, mid, m.now_ns)
 
 
 @kernel
-def _mid_before(m: Any, ts_ns: int) -> float:
-    """Return the mid that held just before a venue time, or the oldest one remembered."""
-    mid = m.mid
-    for back in range(1, min(m.n_mids, MIDS) + 1):
-        k = (m.n_mids - back) % MIDS
-        mid = m.mids[k]
-        if m.mid_ts_ns[k] < ts_ns:
-            break
-    return mid
-
-
-@kernel
-def _hear(m: Any, e: Any) -> None:
-    """Absorb an answer to one of our requests; market data that moves nothing ends here too."""
+def _hear_answer(m: Any, e: Any) -> None:
+    """Absorb an answer to one of our requests."""
     orders.hear(m.orders, m.params.instrument, e)
     if m.start_ns == 0 and e.kind == ACCEPTED:
         m.start_ns = m.now_ns
+    if e.kind == REJECTED and e.code == RATE_LIMIT:
+        risk.hear_refusal(m.kill, m.now_ns)
 
 
 @kernel
 def _take_fill(m: Any, e: Any, out: Any) -> None:
     if not ledger.settle(m.ledger, e):
         return
-    mid = _mid_before(m, e.ts_ns)
+    b = m.beliefs
+    mid = mids.before(m.mids, e.ts_ns)
+    attribution.fill(m.attribution, e.side, e.px, e.sz, e.extra, mid, m.mid)
+    budget.earn(m.budget, e.px * e.sz)
+    m.fill_ns = m.now_ns
+    k = orders.find(m.orders, e.ref)
+    outcome = markout.remember(b.markouts, e, mid)
+    outcome.orders = e.sz / limits.order_size(m)
+    outcome.held_after = m.ledger.position / limits.position_limit(m)
+    outcome.held_before = outcome.held_after - e.side * e.sz / limits.position_limit(m)
+    if k >= 0:
+        outcome.placement = m.orders.slot[k].placement
     orders.hear(m.orders, m.params.instrument, e)
-    markout.remember(m.markouts, e, mid)
-    intensity.fill(m.intensity, e.side * (mid - e.px) / mid)
-    quoting.count_fill(m.quoting, book.row(e.side), e.ts_ns)
-    row = out.fills[out.n_fills]
-    row.seq = report.next_seq(m)
-    row.ts_ns = e.ts_ns
-    row.tid = e.id
-    row.cloid = e.ref
-    row.side = e.side
-    row.px = e.px
-    row.sz = e.sz
-    row.fee_usd = e.extra
-    row.mid = mid
-    row.position = m.ledger.position
-    out.n_fills += 1
+    intensity.fill(b.intensity, e.side * (mid - e.px) / mid)
+    if quoting.count_fill(m.quoting, book.row(e.side), e.ts_ns):
+        calibration.count_fill(b.calibration, m.now_ns)
+    report.say_fill(m, e, mid, out)
 
 
 @kernel
-def _check_risk(m: Any, out: Any) -> None:
-    """Trip the kill switch where a limit is broken: first the latch, then the cancels."""
-    if m.mid <= 0.0:
-        return
-    equity = ledger.equity_usd(m.ledger, m.mid)
-    if risk.check(m.kill, m.params, equity, m.ledger.position, m.now_ns):
-        out.halted = m.kill.reason
-        out.halted_ns = m.now_ns
-        out.halted_seq = report.next_seq(m)
-        halt = output.next_action(out, m.now_ns)
-        halt.kind = HALT
-        halt.code = m.kill.reason
-        cancel = output.next_action(out, m.now_ns)
-        cancel.kind = CANCEL_ALL
-        orders.cancel_all(m.orders)
+def _check_equity(m: Any, out: Any) -> None:
+    """Trip the kill switch where the account has lost too much or holds too much."""
+    if m.mid > 0.0:
+        equity = ledger.equity_usd(m.ledger, m.mid)
+        if risk.check(m.kill, m.params, equity, m.ledger.position, m.now_ns):
+            _halt(m, out)
 
 
 @kernel
-def _quote(m: Any, out: Any) -> None:
-    """Wish for a ladder, at most once an interval, and ask for what is missing."""
-    if m.now_ns < m.next_quote_ns:
-        return
-    m.next_quote_ns = m.now_ns + m.params.requote_ns
-    if m.now_ns >= m.next_solve_ns:
-        intensity.forget(m.intensity, (m.now_ns - m.next_solve_ns + SOLVE_EVERY_NS) / NS_PER_S)
-        intensity.solve(m.intensity)
-        m.next_solve_ns = m.now_ns + SOLVE_EVERY_NS
-    if _may_quote(m):
-        _wish(m)
-    else:
-        ladder.clear(m.ladder)
-    _ask(m, out)
-
-
-@kernel
-def _may_quote(m: Any) -> bool:
-    """Return whether nothing forbids to quote; whatever rests is cancelled where something does."""
-    is_fresh = m.now_ns - m.heard_ns <= m.params.stale_ns
-    is_armed = m.kill.reason == ARMED
-    return is_armed and is_fresh and not m.disconnected and book.is_open(m.book)
-
-
-@kernel
-def position_limit(m: Any) -> float:
-    """Return how many coins we may hold now: the ramped limit, but always two tradable orders."""
-    p = m.params
-    ramp = session_ramp.fraction(m.start_ns, m.now_ns, p.ramp_ns, p.ramp_start)
-    least = 2.0 * min_sz(p.instrument, m.mid)
-    return max(ramp * p.max_position, min(least, p.max_position))
-
-
-@kernel
-def order_size(m: Any) -> float:
-    """Return the size of one level [coins]: the liquidity over as many levels as it can fill."""
-    p = m.params
-    least = min_sz(p.instrument, m.mid)
-    levels = min(max(int(p.liquidity / least), 1), p.levels)
-    return max(p.liquidity / levels, least)
-
-
-@kernel
-def half_spread(m: Any, side: int) -> float:
-    """Return the distance of our best quote from the mid, as a fraction of it.
-
-    GLFT's half-spread for the inventory we hold, plus the maker fee, plus the expected cost of
-    adverse selection; the inventory term may bring a reducing quote nearer, but never below those
-    costs (docs/model.md, eq. 12).
-    """
-    p = m.params
-    s = m.intensity
-    sigma = volatility.sigma(m.volatility)
-    b = glft.base(p.gamma, s.kappa)
-    c = glft.step(p.gamma, s.kappa, s.intensity_per_s, sigma)
-    n = m.ledger.position / order_size(m)
-    costs = p.maker_fee + markout.expected_cost(m.markouts, sigma)
-    return max(max(glft.half_spread(side, n, b, c), 0.0) + costs, p.half_spread_floor)
-
-
-@kernel
-def _wish(m: Any) -> None:
-    """Lay the ladder around the mid, inside the limits, behind the other side's touch."""
-    b = m.book
-    i = m.params.instrument
-    limit = position_limit(m)
-    size = order_size(m)
-    for side in (BUY, SELL):
-        delta = half_spread(m, side)
-        touch = m.mid * (1.0 - side * delta)
-        opposite = b.px[ASK, 0] if side == BUY else b.px[BID, 0]
-        ladder.fill_side(
-            m.ladder,
-            m.params,
-            side,
-            touch,
-            LEVEL_GAP * delta * m.mid,
-            size,
-            limit - side * m.ledger.position,
-            opposite - side * tick_units(i, opposite),
-        )
-
-
-@kernel
-def _ask(m: Any, out: Any) -> None:
-    """Send the requests that bring our orders to the ladder, within the worst-case limit."""
-    limit = position_limit(m) if m.mid > 0.0 else 0.0
-    for index in range(2 * MAX_LEVELS):
-        side = reconcile.side_of(index)
-        level = reconcile.level_of(index)
-        kind = reconcile.wish_of(m.ladder, m.orders, m.params, side, level)
-        if kind == reconcile.NOTHING:
-            continue
-        r = book.row(side)
-        k = orders.slot_of(side, level)
-        px, sz = m.ladder.px[r, level], m.ladder.sz[r, level]
-        if kind in (PLACE, MODIFY):
-            held = m.orders.slot[k].sz if kind == MODIFY else 0.0
-            worst = side * m.ledger.position + orders.exposure(m.orders, side)
-            if worst + max(sz - held, 0.0) > limit * (1.0 + 1e-9):
-                if kind == PLACE:
-                    continue
-                kind = CANCEL  # what we cannot afford to move must not stay where it is
-        action = output.next_action(out, m.now_ns)
-        orders.request(m.orders, action, kind, k, side, px, sz)
-        action.px = to_px(m.params.instrument, px)
-        action.sz = sz
+def _halt(m: Any, out: Any) -> None:
+    """Say that the switch has latched, and cancel everything: the latch came first."""
+    out.halted = m.kill.reason
+    out.halted_ns = m.now_ns
+    out.halted_seq = report.next_seq(m)
+    halt = output.next_action(out, m.now_ns)
+    halt.kind = HALT
+    halt.code = m.kill.reason
+    cancel = output.next_action(out, m.now_ns)
+    cancel.kind = CANCEL_ALL
+    orders.cancel_all(m.orders)

@@ -1,4 +1,4 @@
-"""Our orders: one slot per side and ladder level, with a three-valued truth.
+"""Our orders: 25 slots a side, with a three-valued truth.
 
 An order is *resting* (the venue said so), *gone* (the slot is free), or *unknown* (asked, not
 answered). Exposure counts unknown as live: the worst case is that it fills.
@@ -7,6 +7,7 @@ answered). Exposure counts unknown as live: the worst case is that it fills.
 from typing import Annotated, Any
 
 from engine.actions import CANCEL, MODIFY, PLACE
+from engine.core.placement import Placement
 from engine.events import ACCEPTED, BUY, CANCELED, FILL, RATE_LIMIT, UNKNOWN_ORDER
 from engine.instrument import to_units
 from engine.record import f8, i8, kernel, record
@@ -29,11 +30,12 @@ class Order:
     asked_sz: f8  # of a modify on its way
     asked_px: i8
     ts_ns: i8  # when the last request left
+    placement: Placement  # what we believed then
 
 
 @record
 class Orders:
-    """Bids are slots 0..24, asks 25..49, best level first."""
+    """Bids are slots 0..24, asks 25..49, in no order."""
 
     slot: Annotated[Order, SLOTS]
     next_cloid: i8
@@ -41,9 +43,19 @@ class Orders:
 
 
 @kernel
-def slot_of(side: int, level: int) -> int:
-    """Return the slot of a ladder level."""
-    return level if side == BUY else MAX_LEVELS + level
+def first_slot(side: int) -> int:
+    """Return the first of a side's slots."""
+    return 0 if side == BUY else MAX_LEVELS
+
+
+@kernel
+def free_slot(orders: Any, side: int) -> int:
+    """Return a free slot of a side, or -1."""
+    first = first_slot(side)
+    for k in range(first, first + MAX_LEVELS):
+        if orders.slot[k].state == GONE:
+            return k
+    return -1
 
 
 @kernel
@@ -112,15 +124,19 @@ def find(orders: Any, cloid: int) -> int:
 
 @kernel
 def exposure(orders: Any, side: int) -> float:
-    """Return the size [coins] that may still fill on one side, unknown orders at their worst."""
+    """Return the size [coins] that may still fill on one side, unknown orders at their worst.
+
+    A modify on its way counts both sizes: part of the old order may fill before it arrives, and
+    the new one is placed whole.
+    """
     total = 0.0
-    first = slot_of(side, 0)
+    first = first_slot(side)
     for k in range(first, first + MAX_LEVELS):
         o = orders.slot[k]
-        if o.state == MODIFYING:
-            total += max(o.sz, o.asked_sz)
-        elif o.state != GONE:
+        if o.state != GONE:
             total += o.sz
+        if o.state == MODIFYING:
+            total += o.asked_sz
     return total
 
 

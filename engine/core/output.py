@@ -15,7 +15,7 @@ ROOM = 256  # rows kept free, more than one step can write
 
 @record
 class FillRow:
-    """One own fill as booked, with the markouts once they are known."""
+    """One own fill as booked."""
 
     seq: i8  # rows are numbered in the order they were said
     ts_ns: i8
@@ -27,9 +27,31 @@ class FillRow:
     fee_usd: f8
     mid: f8
     position: f8
+
+
+@record
+class MarkoutRow:
+    """What became of one fill, beside what was believed when its order was asked for."""
+
+    seq: i8
+    ts_ns: i8
+    tid: i8
+    cloid: i8
+    side: i8
+    notional_usd: f8
     fee_bps: f8
     half_spread_bps: f8
     markout_bps: Annotated[f8, HORIZONS]
+    p_adverse: f8  # NaN where nothing was believed
+    p_base: f8
+    expected_edge_bps: f8
+    structural_edge_bps: f8
+    rl_state: i8
+    rl_arm: i8
+    rl_propensity: f8
+    alpha_bps: f8
+    regime: i8
+    sigma: f8
 
 
 @record
@@ -61,6 +83,26 @@ class Sample:
     kappa_progress: f8
     calibration: f8
     sigma: f8
+    spread_usd: f8  # the profit's parts: they add up to equity, the fees taken away
+    adverse_usd: f8
+    inventory_usd: f8
+    fees_usd: f8
+    funding_usd: f8
+    brier: f8
+    brier_base: f8
+    skill: f8
+    tox_trust: f8
+    headroom: f8
+    regime: i8
+    gamma: f8
+    alpha_trust: f8
+    alpha_micro_bps: f8
+    alpha_flow_bps: f8
+    alpha_lead_bps: f8
+    alpha_cross_bps: f8
+    lead_lag_ms: f8
+    lead_lag_significant: i8
+    staleness: f8
 
 
 @record
@@ -71,7 +113,7 @@ class Output:
     n_actions: i8
     fills: Annotated[FillRow, MAX_FILLS]
     n_fills: i8
-    markouts: Annotated[FillRow, MAX_FILLS]
+    markouts: Annotated[MarkoutRow, MAX_FILLS]
     n_markouts: i8
     samples: Annotated[Sample, MAX_SAMPLES]
     n_samples: i8

@@ -1,8 +1,10 @@
 """The maker's parameters as a record: a `MakerConfig` in the kernel's units."""
 
+import math
 from typing import Any
 
 from engine.config import MakerConfig
+from engine.core.q_table import asset_hash
 from engine.instrument import Instrument, new_instrument
 from engine.record import f8, i8, record, zeros
 
@@ -31,6 +33,16 @@ class Params:
     ramp_ns: i8
     ramp_start: f8
     sample_ns: i8
+    asset_hash: i8
+    risk_model_blend: f8
+    monopolist_pricing: i8
+    has_reference: i8  # a leading venue's feed is configured
+    rl_enabled: i8
+    rl_shadow: i8
+    learning_fills_per_h: f8
+    learning_share: f8
+    request_grant: f8
+    oi_cap_usd: f8  # infinite where there is none
 
 
 def new_params(config: MakerConfig, *, fraction: float = 1.0, sample_s: float = 1.0) -> Any:
@@ -70,4 +82,14 @@ def new_params(config: MakerConfig, *, fraction: float = 1.0, sample_s: float = 
     p.ramp_ns = int(config.session_ramp_s * NS_PER_S)
     p.ramp_start = config.session_ramp_start
     p.sample_ns = int(sample_s * NS_PER_S)
+    p.asset_hash = asset_hash(config.asset)
+    p.risk_model_blend = config.risk_model_blend
+    p.monopolist_pricing = config.monopolist_pricing
+    p.has_reference = config.signals is not None
+    p.rl_enabled = config.rl_enabled
+    p.rl_shadow = config.rl_shadow
+    p.learning_fills_per_h = config.learning_fills_per_h
+    p.learning_share = config.learning_share
+    p.request_grant = config.request_grant
+    p.oi_cap_usd = math.inf if config.oi_cap_usd is None else config.oi_cap_usd
     return p

@@ -64,8 +64,9 @@ def take_spread_ratio(q: Any) -> float:
 
 
 @kernel
-def count_fill(q: Any, row: int, ts_ns: int) -> None:
-    """Count a fill as a filled order unless the same sweep filled us within the last second."""
-    if ts_ns - q.last_fill_ns[row] > BURST_NS or q.filled_orders == 0:
-        q.filled_orders += 1
+def count_fill(q: Any, row: int, ts_ns: int) -> bool:
+    """Count a filled order, unless the same sweep filled us within the last second."""
+    is_new = ts_ns - q.last_fill_ns[row] > BURST_NS or q.filled_orders == 0
+    q.filled_orders += is_new
     q.last_fill_ns[row] = ts_ns
+    return is_new

@@ -1,44 +1,119 @@
 """From the quotes we wish for to the fewest requests that get there.
 
-One order per slot: a slot whose answer is outstanding is left alone; a resting order is kept while
-its price is within `max_bps_diff` of the wish and its size within half of it.
+Every wish takes the resting order that serves it best. An order near enough is kept, whatever
+level it was asked for; of the rest, orders and wishes are paired and moved with one request each,
+what is left over is cancelled, and what is missing is placed. An order whose answer is outstanding
+is left alone, and serves the wish it was asked for.
 """
 
-from typing import Any
+import math
+from typing import Annotated, Any
 
-from engine.actions import CANCEL, MODIFY, PLACE
-from engine.core.orders import GONE, MAX_LEVELS, RESTING, slot_of
-from engine.events import BUY, SELL
-from engine.record import kernel
+from engine.core.orders import MAX_LEVELS, MODIFYING, PLACING, RESTING, first_slot
+from engine.record import f8, i8, kernel, record
 
-NOTHING = 0
+KEEP, PLACE_NEW, MOVE = 0, 1, 2
 SIZE_TOLERANCE = 0.5
+NOISE_S = 5.0  # a move of the primary horizon's usual size is not worth a request
+SIGMA_WEIGHT_S = 300.0  # seconds of market data at which σ counts as much as the fees
+TOLERANCE_MAX = 15e-4
+HALF_SPREAD_SHARE = 0.25  # a quote is never left farther off than this share of its distance
+
+
+@record
+class Plan:
+    """For each wish of both sides: the slot that serves it (-1: none) and what to do.
+
+    Row 0 bids, row 1 asks; `surplus` marks the slots of orders that serve no wish.
+    """
+
+    slot: Annotated[i8, (2, MAX_LEVELS)]
+    todo: Annotated[i8, (2, MAX_LEVELS)]
+    surplus: Annotated[i8, (2, MAX_LEVELS)]
+    tolerance: f8
 
 
 @kernel
-def wish_of(ladder: Any, orders: Any, p: Any, side: int, level: int) -> int:
-    """Return the kind of request slot (side, level) needs: PLACE, CANCEL, MODIFY or NOTHING."""
-    r = 0 if side == BUY else 1
-    o = orders.slot[slot_of(side, level)]
-    wished = ladder.sz[r, level]
-    if o.state == GONE:
-        return PLACE if wished > 0.0 else NOTHING
-    if o.state != RESTING:
-        return NOTHING
-    if wished == 0.0:
-        return CANCEL
-    far = abs(o.px - ladder.px[r, level]) > p.max_diff * ladder.px[r, level]
-    off = abs(o.sz - wished) > SIZE_TOLERANCE * wished
-    return MODIFY if far or off else NOTHING
+def tolerance(p: Any, sigma: float, seconds: float, half_spread: float, worth: float) -> float:
+    """Return how far a resting quote may be from the wish, relative: what a request is worth.
+
+    A round trip of fees at first, then, as σ becomes known, the usual move of 5 s; at most a
+    quarter of the half-spread, and dearer by `worth` as the request budget runs out
+    (docs/model.md, "Orders and requests").
+    """
+    known = seconds / (seconds + SIGMA_WEIGHT_S)
+    moved = sigma * math.sqrt(NOISE_S)
+    wished = (1.0 - known) * p.max_diff + known * moved
+    return min(worth * min(wished, HALF_SPREAD_SHARE * half_spread), TOLERANCE_MAX)
 
 
 @kernel
-def side_of(index: int) -> int:
-    """Return the side of the n-th slot; they alternate so that neither side waits."""
-    return BUY if index % 2 == 0 else SELL
+def plan(plan: Any, ladder: Any, orders: Any, side: int) -> None:
+    """Assign one side's orders to its wishes."""
+    r = 0 if side > 0 else 1
+    first = first_slot(side)
+    for k in range(MAX_LEVELS):
+        plan.slot[r, k] = -1
+        plan.todo[r, k] = PLACE_NEW if ladder.sz[r, k] > 0.0 else KEEP
+        plan.surplus[r, k] = orders.slot[first + k].state == RESTING
+    _keep(plan, ladder, orders, r, first)
+    _wait(plan, ladder, orders, r, first)
+    _move(plan, ladder, orders, r, first)
 
 
 @kernel
-def level_of(index: int) -> int:
-    """Return the ladder level of the n-th slot, 0 .. MAX_LEVELS - 1."""
-    return min(index // 2, MAX_LEVELS - 1)
+def _keep(plan: Any, ladder: Any, orders: Any, r: int, first: int) -> None:
+    """Let every wish keep the nearest order that is near enough and of about the right size."""
+    for level in range(MAX_LEVELS):
+        if plan.todo[r, level] == KEEP:
+            continue
+        px, sz = ladder.px[r, level], ladder.sz[r, level]
+        best, nearest = -1, plan.tolerance * px
+        for k in range(MAX_LEVELS):
+            o = orders.slot[first + k]
+            if plan.surplus[r, k] and abs(o.sz - sz) <= SIZE_TOLERANCE * sz:
+                distance = abs(o.px - px)
+                if distance <= nearest and (best < 0 or distance < nearest):
+                    best, nearest = k, distance
+        if best >= 0:
+            plan.slot[r, level] = first + best
+            plan.todo[r, level] = KEEP
+            plan.surplus[r, best] = 0
+
+
+@kernel
+def _wait(plan: Any, ladder: Any, orders: Any, r: int, first: int) -> None:
+    """Let every order on its way serve the wish nearest to what was asked."""
+    for k in range(MAX_LEVELS):
+        o = orders.slot[first + k]
+        if o.state not in (PLACING, MODIFYING):
+            continue
+        level = _nearest_wish(plan, ladder, r, o.asked_px if o.state == MODIFYING else o.px)
+        if level >= 0:
+            plan.slot[r, level] = first + k
+            plan.todo[r, level] = KEEP
+
+
+@kernel
+def _move(plan: Any, ladder: Any, orders: Any, r: int, first: int) -> None:
+    """Move what serves no wish to the nearest wish that nothing serves."""
+    for k in range(MAX_LEVELS):
+        if not plan.surplus[r, k]:
+            continue
+        level = _nearest_wish(plan, ladder, r, orders.slot[first + k].px)
+        if level >= 0:
+            plan.slot[r, level] = first + k
+            plan.todo[r, level] = MOVE
+            plan.surplus[r, k] = 0
+
+
+@kernel
+def _nearest_wish(plan: Any, ladder: Any, r: int, px: int) -> int:
+    """Return the level of the unserved wish nearest to a price, or -1."""
+    found = -1
+    for level in range(MAX_LEVELS):
+        if plan.todo[r, level] == PLACE_NEW and (
+            found < 0 or abs(ladder.px[r, level] - px) < abs(ladder.px[r, found] - px)
+        ):
+            found = level
+    return found

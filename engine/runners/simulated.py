@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from engine.config import MakerConfig
+from engine.core import risk
 from engine.core.maker import new_maker
 from engine.core.markout import HORIZONS
 from engine.core.output import Output, drained
 from engine.core.params import NS_PER_S, new_params
-from engine.core.risk import ARMED, DAILY_LOSS, DRAWDOWN, MANUAL, POSITION
+from engine.core.risk import ARMED
 from engine.events import Event
 from engine.record import zeros
 from engine.runners.checkpoint import Checkpoint
 from engine.runners.feeds import Feed, SimulatedFeed, TapeFeed
+from engine.runners.seeding import keep_table, seed_from
 from engine.sim.market import HOUR_NS
 from engine.sim.session import Session, run
 from engine.sim.venue import QUEUE, THROUGH, new_venue
@@ -36,10 +38,13 @@ TRADING_FROM_NS = (
 LATENCY_MS = 100.0  # each way: 0.2 s from request to answer (Hyperliquid docs, 2026-09)
 FILL_MODEL = {"paper": THROUGH, "live": QUEUE}
 KILL_REASONS = {
-    DAILY_LOSS: "daily loss",
-    DRAWDOWN: "intraday drawdown",
-    POSITION: "position beyond twice its limit",
-    MANUAL: "a person",
+    risk.DAILY_LOSS: "daily loss",
+    risk.DRAWDOWN: "intraday drawdown",
+    risk.POSITION: "position beyond twice its limit",
+    risk.MANUAL: "a person",
+    risk.CRASH: "the mid moved more than 15 % in 5 s",
+    risk.LIQUIDATION: "the venue's account of the position differs from ours",
+    risk.STUCK: "inventory without a quote that reduces it for a minute",
 }
 MARKOUT_NAMES = ("mk1", "mk5", "mk30", "mk60", "mk300")
 
@@ -85,7 +90,7 @@ def trade(
         if another process trades this run.
     """
     path = home.state(spec.run)
-    point, feed = _resume(spec, path)
+    point, feed = _resume(spec, home)
     outputs = zeros(Output)
     with Spool.open(home.spool(spec.run)) as spool:
         _say(spool, spec, "start", point.start_ns, 0, {"fraction": spec.fraction})
@@ -93,6 +98,7 @@ def trade(
             chunk = _play_hour(spec, spool, point, feed, outputs, HOUR_NS)
             _close_hour(spec, spool, point, feed, chunk)
             point.write(path)
+            keep_table(_q_table(point), spec.asset, home.table(spec.asset))
             if progress:
                 progress(point.hours)
         part = until_hours - point.hours
@@ -111,8 +117,8 @@ def warm() -> None:
     run(sessions, events, 0, 0, outputs)
 
 
-def _resume(spec: RunSpec, path: Path) -> tuple[Checkpoint, Feed]:
-    point = Checkpoint.read(path)
+def _resume(spec: RunSpec, home: Home) -> tuple[Checkpoint, Feed]:
+    point = Checkpoint.read(home.state(spec.run))
     start_ns = point.start_ns if point else spec.start_ns
     feed: Feed
     if spec.tape:
@@ -120,18 +126,32 @@ def _resume(spec: RunSpec, path: Path) -> tuple[Checkpoint, Feed]:
     else:
         feed = SimulatedFeed(spec.asset, spec.scenario, spec.seed, start_ns)
     if point is None:
-        return Checkpoint(feed.start_ns, 0, _new_session(spec), feed.dump(), zeros(Event, 0)), feed
+        session = new_session(
+            spec.config,
+            fill_model=FILL_MODEL[spec.mode],
+            fraction=spec.fraction,
+            sample_s=spec.sample_s,
+        )
+        point = Checkpoint(feed.start_ns, 0, session, feed.dump(), zeros(Event, 0))
+        seed_from(_q_table(point), spec.asset, home.table(spec.asset))
+        return point, feed
     feed.load(point.feed, point.hours)
     return point, feed
 
 
-def _new_session(spec: RunSpec) -> NDArray[Any]:
-    params = new_params(spec.config, fraction=spec.fraction, sample_s=spec.sample_s)
+def new_session(
+    config: MakerConfig, *, fill_model: int, fraction: float = 1.0, sample_s: float = 1.0
+) -> NDArray[Any]:
+    """Return one session that has heard nothing; parameters as in `new_params`, `new_venue`."""
+    params = new_params(config, fraction=fraction, sample_s=sample_s)
     sessions = zeros(Session)
     sessions[0].maker = new_maker(params)[0]
-    model = FILL_MODEL[spec.mode]
-    sessions[0].venue = new_venue(params, fill_model=model, latency_ms=LATENCY_MS)[0]
+    sessions[0].venue = new_venue(params, fill_model=fill_model, latency_ms=LATENCY_MS)[0]
     return sessions
+
+
+def _q_table(point: Checkpoint) -> Any:
+    return point.session[0].maker.beliefs.q_table
 
 
 def _is_killed(point: Checkpoint) -> bool:
@@ -221,20 +241,13 @@ def _dicts(rows: NDArray[Any]) -> Iterator[dict[str, Any]]:
 
 def _fills(out: Any) -> Iterator[Row]:
     for row in _dicts(out.fills[: out.n_fills]):
-        for name in ("fee_bps", "half_spread_bps", "markout_bps"):
-            del row[name]
         yield row.pop("seq"), "fill", row
 
 
 def _markouts(out: Any) -> Iterator[Row]:
     for row in _dicts(out.markouts[: out.n_markouts]):
         after = dict(zip(MARKOUT_NAMES, row.pop("markout_bps"), strict=True))
-        seq = row.pop("seq")
-        kept = {
-            name: row[name]
-            for name in ("ts_ns", "tid", "cloid", "side", "fee_bps", "half_spread_bps")
-        }
-        yield seq, "markout", kept | after | {"notional_usd": row["px"] * row["sz"]}
+        yield row.pop("seq"), "markout", row | after
 
 
 def _samples(out: Any) -> Iterator[Row]:

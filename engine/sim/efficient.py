@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from engine.record import f8, i8, kernel, record
 
 SETTLED = 1e-9  # an announced move this small is over
+LEAN = 0.6  # of the reference venue's takers, at most this share more go with a move than against
 
 
 @record
@@ -25,6 +26,7 @@ class PriceModel:
     informed_horizon_s: f8
     maker_lag_s: f8
     reference_per_s: f8
+    reference_trades_per_s: f8
     feed_latency_s: f8
     funding_hourly: f8
     open_interest_usd: f8
@@ -80,3 +82,15 @@ def jump(s: Any, p: Any, rng: Any) -> None:
 def turn(s: Any, p: Any, rng: Any) -> None:
     """Draw the drift that lasts until the next turn."""
     s.drift_per_s = p.trend_bps_per_s * 1e-4 * rng.standard_normal()
+
+
+@kernel
+def buy_share(s: Any, p: Any) -> float:
+    """Return the share of buys on the reference venue: takers there go where the price just went.
+
+    The move is the one the makers have not yet followed, in units of its usual size.
+    """
+    usual = p.sigma_bps[s.regime] * 1e-4 * math.sqrt(p.maker_lag_s)
+    if usual <= 0.0:
+        return 0.5
+    return 0.5 + 0.5 * LEAN * math.tanh(math.log(s.px / s.seen_px) / usual)

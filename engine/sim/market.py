@@ -5,7 +5,7 @@
 - *Makers* (`displayed`) quote around a late view of it, pushed a little by recent flow.
 - *Noise takers* are a two-sided Hawkes process with log-normal sizes. *Informed takers* trade ahead
   of a move; *pick-off takers* sweep quotes that the efficient price has already left.
-- A *reference venue* shows the efficient price at once.
+- A *reference venue* shows the efficient price at once; its takers lean to where it just went.
 
 All memory is one `Market` record; all randomness comes from the generator passed in, one per
 simulated hour. So a restart at an hour's boundary needs the record's bytes and nothing else.
@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.book import ASK, BID
-from engine.events import BUY, CONTEXT, REFERENCE, SELL, TIMER, Event
+from engine.events import BUY, CONTEXT, REFERENCE, REFERENCE_TRADE, SELL, TIMER, Event
 from engine.instrument import new_instrument, to_units
 from engine.record import dump_state, f8, i8, kernel, load_state, record, zeros
 from engine.sim.displayed import (
@@ -39,7 +39,7 @@ from engine.sim.displayed import (
     sweep,
     worst,
 )
-from engine.sim.efficient import Efficient, PriceModel, advance, jump, turn
+from engine.sim.efficient import Efficient, PriceModel, advance, buy_share, jump, turn
 from engine.sim.scenarios import Scenario
 
 SECOND_NS = 1_000_000_000
@@ -49,7 +49,8 @@ ROOM = 64  # no step writes more events than this
 BUFFER = 1 << 16
 
 NOISE, REFRESH, PICK_OFF, INFORMED, LEADER, JUMP, REGIME, TREND, WHOLE_BOOK, HOURLY = range(10)
-CLOCKS = 10
+LEADER_TRADE = 10
+CLOCKS = 11
 
 
 @record
@@ -129,6 +130,7 @@ def _open(m: Any, rng: Any) -> None:
     m.per_s[PICK_OFF] = m.takers.pick_off_per_s
     m.per_s[INFORMED] = m.takers.informed_per_s
     m.per_s[LEADER] = m.price.reference_per_s
+    m.per_s[LEADER_TRADE] = m.price.reference_trades_per_s
     m.per_s[JUMP] = m.price.jumps_per_s
     m.per_s[REGIME] = m.price.leave_per_s[m.efficient.regime]
     m.per_s[TREND] = m.price.trend_change_per_s
@@ -167,6 +169,8 @@ def _step(m: Any, rng: Any, events: Any, n: int, c: int, ts_ns: int) -> int:
     m.next_ns[c] = _after(rng, ts_ns, m.per_s[c])
     if c in (PICK_OFF, INFORMED):
         return _trade_informed(m, rng, events, n, c)
+    if c == LEADER_TRADE:
+        return _trade_on_leader(m, rng, events, n)
     return _move(m, rng, events, n, c)
 
 
@@ -200,6 +204,14 @@ def _move(m: Any, rng: Any, events: Any, n: int, c: int) -> int:
         m.per_s[REGIME] = m.price.leave_per_s[m.efficient.regime]
         m.next_ns[REGIME] = _after(rng, m.now_ns, m.per_s[REGIME])
     return n
+
+
+@kernel
+def _trade_on_leader(m: Any, rng: Any, events: Any, n: int) -> int:
+    side = BUY if rng.random() < buy_share(m.efficient, m.price) else SELL
+    coins = _usd(m, rng) / m.efficient.px
+    _stamp(m, rng, m.now_ns)
+    return emit(m.book, events, n, REFERENCE_TRADE, side, 0, m.efficient.px, coins)
 
 
 @kernel
@@ -256,10 +268,14 @@ def _noise(m: Any, rng: Any, events: Any, n: int) -> int:
 
 
 @kernel
-def _take(m: Any, rng: Any, events: Any, n: int, side: int) -> int:
+def _usd(m: Any, rng: Any) -> float:
     t = m.takers
-    usd = min(t.size_usd * math.exp(t.size_sd * rng.standard_normal()), t.size_cap_usd)
-    return _sweep(m, rng, events, n, side, usd, FAR_NS * side)
+    return min(t.size_usd * math.exp(t.size_sd * rng.standard_normal()), t.size_cap_usd)
+
+
+@kernel
+def _take(m: Any, rng: Any, events: Any, n: int, side: int) -> int:
+    return _sweep(m, rng, events, n, side, _usd(m, rng), FAR_NS * side)
 
 
 @kernel

@@ -77,6 +77,7 @@ class PriceParameters(BaseModel):
     informed_horizon_s: Positive = 2.0
     maker_lag_s: Positive = 0.3
     reference_per_s: NonNegative = 0.0
+    reference_trades_per_s: NonNegative = 0.0
     feed_latency_s: Positive = 0.08
     funding_hourly: FiniteFloat = 1.25e-5
     open_interest_usd: Positive
@@ -167,7 +168,11 @@ MAJOR = Scenario(
         pick_off_usd=10_000.0,
     ),
     price=PriceParameters(
-        sigma_bps=(0.45, 0.9), jump_bps=8.0, reference_per_s=4.0, open_interest_usd=3e9
+        sigma_bps=(0.45, 0.9),
+        jump_bps=8.0,
+        reference_per_s=4.0,
+        reference_trades_per_s=4.0,
+        open_interest_usd=3e9,
     ),
     figures=_figures(
         RECORDED, spread_bps=(0.09, 0.15), trades_per_min=(191, 0.25), move_5s_bps=(1.3, 0.25)
@@ -200,7 +205,11 @@ MIDCAP = Scenario(
         pick_off_usd=3_000.0,
     ),
     price=PriceParameters(
-        sigma_bps=(4.0, 6.5), jump_bps=30.0, reference_per_s=4.0, open_interest_usd=150e6
+        sigma_bps=(4.0, 6.5),
+        jump_bps=30.0,
+        reference_per_s=4.0,
+        reference_trades_per_s=2.0,
+        open_interest_usd=150e6,
     ),
     figures=_figures(
         RECORDED, spread_bps=(2.7, 0.2), trades_per_min=(73, 0.25), move_5s_bps=(10, 0.25)
@@ -240,7 +249,12 @@ TRENDING = Scenario(
     quoting=_THIN_QUOTING,
     takers=_THIN_TAKERS,
     price=_THIN_PRICE.model_copy(
-        update={"trend_bps_per_s": 0.08, "trend_change_per_s": 1 / 3600, "reference_per_s": 1.0}
+        update={
+            "trend_bps_per_s": 0.08,
+            "trend_change_per_s": 1 / 3600,
+            "reference_per_s": 1.0,
+            "reference_trades_per_s": 0.5,
+        }
     ),
     figures=_figures(SPECIFIED, spread_bps=(17.5, 0.2), day_volume_usd=(9e6, 0.45)),
 )

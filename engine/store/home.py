@@ -50,6 +50,10 @@ class Home:
         """Return the engine checkpoint of one run."""
         return self._directory("state") / f"{_checked(run)}.bin"
 
+    def table(self, asset: str) -> Path:
+        """Return the file that carries an asset's Q-table from one run to the next."""
+        return self._directory("state") / f"{_checked(asset.lower().replace(':', '-'))}.qtable"
+
     def _directory(self, name: str = "") -> Path:
         path = Path(self.root) / name
         path.mkdir(mode=0o750, parents=True, exist_ok=True)

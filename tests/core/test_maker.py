@@ -5,7 +5,7 @@ import math
 import pytest
 
 from engine.actions import CANCEL, CANCEL_ALL, HALT, MODIFY, PLACE
-from engine.core import ledger, maker, orders
+from engine.core import ledger, limits, orders, quote
 from engine.core.orders import CANCELING, GONE, MAX_LEVELS, RESTING
 from engine.events import (
     BUY,
@@ -31,6 +31,11 @@ def quoting(desk, t_s=0.0):
     asked = desk.book(t_s)
     desk.answer(t_s + 0.2, asked)
     return asked
+
+
+def half_spread(desk, side):
+    """How far the quote wished for last is from the mid."""
+    return quote.distance(desk.maker.quote, 0 if side == BUY else 1)
 
 
 def resting(desk):
@@ -106,11 +111,11 @@ def test_a_fill_counts_once_everywhere(desk):
     about = {"ref": bid.cloid, "id": 77}
     desk.fill(2.0, BUY, bid.px, bid.sz, **about)
     m = desk.maker
-    once = (m.ledger.fills, m.intensity.n, m.markouts.head, m.quoting.filled_orders)
+    once = (m.ledger.fills, m.beliefs.intensity.n, m.beliefs.markouts.head, m.quoting.filled_orders)
     assert once == (1, 1, 1, 1)
     position, cash, said = m.ledger.position, m.ledger.cash_usd, m.said
     desk.fill(2.5, BUY, bid.px, bid.sz, **about)
-    assert (m.ledger.fills, m.intensity.n, m.markouts.head, m.quoting.filled_orders) == once
+    assert (m.ledger.fills, m.beliefs.intensity.n, m.beliefs.markouts.head, m.quoting.filled_orders) == once
     assert (m.ledger.position, m.ledger.cash_usd, m.said) == (position, cash, said)
     assert m.ledger.position == bid.sz
 
@@ -121,7 +126,7 @@ def test_a_late_fill_is_measured_from_the_mid_that_held_when_it_happened(desk, n
     fill = new_event(FILL, 4.9, side=SELL, px=20.02, sz=1.0, id=5)
     fill.recv_ns += 200_000_000  # heard after the jump
     desk.hear(FILL, 5.1, side=SELL, px=20.02, sz=1.0, id=5, ts_ns=int(fill.ts_ns))
-    o = desk.maker.markouts.pending[0]
+    o = desk.maker.beliefs.markouts.pending[0]
     assert o.half_spread_bps == pytest.approx(1e4 * 0.02 / 20.02)
 
 
@@ -146,8 +151,10 @@ def test_inventory_moves_both_quotes_against_itself(new_desk, side):
     for desk in (flat, held):
         desk.book(0.0)
     held.fill(1.0, side, 20.0, 2.0)
+    flat.book(2.0)
+    held.book(2.0)
     for s in (BUY, SELL):
-        away = maker.half_spread(held.maker, s) - maker.half_spread(flat.maker, s)
+        away = half_spread(held, s) - half_spread(flat, s)
         assert away * s * side > 0.0
 
 
@@ -155,9 +162,11 @@ def test_the_quote_pays_for_the_fee_and_adverse_selection_whatever_the_inventory
     quoting(desk)
     desk.fill(1.0, BUY, 20.0, 45.0)
     m = desk.maker
-    m.markouts.outcomes, m.markouts.cost_sum_bps = 20_000, 20_000 * 7.0
-    assert maker.half_spread(m, SELL) >= 8.4e-4
-    assert maker.half_spread(m, BUY) > maker.half_spread(m, SELL)
+    b = m.beliefs.markouts
+    b.outcomes, b.cost_sum_bps, b.cost_sq_bps = 20_000, 20_000 * 7.0, 20_000 * 49.0
+    desk.book(2.0)
+    assert half_spread(desk, SELL) >= 8.4e-4
+    assert half_spread(desk, BUY) > half_spread(desk, SELL)
 
 
 def test_the_kill_switch_latches_cancels_and_never_asks_again(desk):
@@ -197,21 +206,22 @@ def test_an_order_it_cannot_afford_to_move_does_not_stay(desk):
     here.sz = 0.5  # the rest was filled, and another level holds more than its share
     m.orders.slot[1].state, m.orders.slot[1].px = RESTING, m.ladder.px[0, 1]
     m.orders.slot[1].sz = 1.4 * max(m.ladder.sz[0, 1], 1.0)
-    m.ledger.position = maker.position_limit(m) - orders.exposure(m.orders, BUY)
+    m.ledger.position = limits.position_limit(m) - orders.exposure(m.orders, BUY)
     here.px -= 4_000
     asked = [a for a in desk.alive(1.0) if a.cloid == here.cloid]
     assert kinds(asked) in ([CANCEL], [MODIFY])
     if kinds(asked) == [MODIFY]:
         worst = m.ledger.position + orders.exposure(m.orders, BUY)
-        assert worst <= maker.position_limit(m) * (1 + 1e-9)
+        assert worst <= limits.position_limit(m) * (1 + 1e-9)
 
 
-def test_a_modify_refused_as_unknown_waits_for_its_fill(desk):
+def test_a_modify_refused_as_unknown_waits_for_its_fill(new_desk):
+    desk = new_desk(session_ramp_start=1.0)
     quoting(desk)
     moved = [a for a in desk.book(1.0, 20.19, 20.21) if a.kind == MODIFY and a.side == SELL]
     cloid = int(moved[0].cloid)
     desk.hear(REJECTED, 1.2, ref=cloid, code=UNKNOWN_ORDER)
-    o = desk.maker.orders.slot[MAX_LEVELS]
+    o = desk.maker.orders.slot[orders.find(desk.maker.orders, cloid)]
     assert (o.state, o.cloid) == (CANCELING, cloid)
     desk.fill(1.4, SELL, 20.02, float(o.sz), ref=cloid, ts_ns=0)
     assert o.state != CANCELING
@@ -226,7 +236,7 @@ def test_a_flood_of_markouts_after_a_silence_never_overruns_the_output(desk):
     before = desk.maker.said
     desk.alive(1_000.0)
     assert 0 < out.n_markouts < 256  # the rows one step may write
-    while desk.maker.markouts.tail < desk.maker.markouts.head:
+    while desk.maker.beliefs.markouts.tail < desk.maker.beliefs.markouts.head:
         desk.alive(1_000.0 + (desk.maker.said - before) / 1e3)
     assert out.n_markouts == 600
     assert out.markouts[:600]["tid"].tolist() == list(range(1, 601))
@@ -242,11 +252,11 @@ def test_public_prints_move_no_order_of_ours(desk):
 def test_the_limit_is_at_least_two_orders_and_never_the_whole_at_first(desk):
     desk.book(0.0)
     m = desk.maker
-    assert maker.position_limit(m) == pytest.approx(0.1 * 50.0)
+    assert limits.position_limit(m) == pytest.approx(0.1 * 50.0)
     m.params.max_position = 4.0
-    assert maker.position_limit(m) == pytest.approx(2 * min_sz(m.params.instrument, 20.0))
+    assert limits.position_limit(m) == pytest.approx(2 * min_sz(m.params.instrument, 20.0))
     m.params.max_position = 0.7
-    assert maker.position_limit(m) == pytest.approx(0.7)
+    assert limits.position_limit(m) == pytest.approx(0.7)
 
 
 def test_a_sample_says_nothing_where_there_is_nothing(new_desk):

@@ -72,7 +72,7 @@ ROWS = [
 
 def one(state, sz=3.0, side=BUY):
     table = zeros(Orders)[0]
-    o = table.slot[orders.slot_of(side, 0)]
+    o = table.slot[orders.first_slot(side)]
     o.state, o.cloid, o.side, o.px, o.sz = state, 9, side, 200_000, sz
     o.asked_px, o.asked_sz = 200_000, 5.0
     return table, o
@@ -115,7 +115,7 @@ def test_an_answer_about_an_order_we_do_not_know_is_ignored(heard):
 
 @pytest.mark.parametrize(
     ("state", "counted"),
-    [(GONE, 0.0), (RESTING, 3.0), (PLACING, 3.0), (CANCELING, 3.0), (MODIFYING, 5.0)],
+    [(GONE, 0.0), (RESTING, 3.0), (PLACING, 3.0), (CANCELING, 3.0), (MODIFYING, 8.0)],
 )
 def test_unknown_counts_in_exposure_at_its_worst(state, counted):
     for side in (BUY, SELL):
@@ -146,7 +146,7 @@ def test_an_answer_says_what_rests_and_fills_eat_it():
 def test_requests_name_the_order_they_are_about():
     table = zeros(Orders)[0]
     action = zeros(Action)[0]
-    k = orders.slot_of(SELL, 2)
+    k = orders.first_slot(SELL) + 2
     orders.request(table, action, PLACE, k, SELL, 200_100, 2.0)
     assert (action.kind, action.side, action.cloid) == (PLACE, SELL, 1)
     assert table.slot[k].state == PLACING
@@ -170,7 +170,11 @@ def test_cancel_all_marks_whatever_lives():
     assert all(table.slot[k].state == GONE for k in range(5, SLOTS))
 
 
-def test_slots_are_bids_then_asks():
-    assert orders.slot_of(BUY, 0) == 0
-    assert orders.slot_of(SELL, 0) == MAX_LEVELS
-    assert orders.slot_of(SELL, MAX_LEVELS - 1) == SLOTS - 1
+def test_slots_are_bids_then_asks_and_the_first_free_one_is_found():
+    table = zeros(Orders)[0]
+    assert [orders.free_slot(table, side) for side in (BUY, SELL)] == [0, MAX_LEVELS]
+    table.slot[0].state = PLACING
+    assert orders.free_slot(table, BUY) == 1
+    for k in range(SLOTS):
+        table.slot[k].state = RESTING
+    assert [orders.free_slot(table, side) for side in (BUY, SELL)] == [-1, -1]

@@ -85,3 +85,90 @@ def test_it_trips_exactly_when_loss_or_drawdown_passes_the_limit(path):
         tripped = tripped or max(-equity, peak - equity) / 1000.0 > 0.03
         risk.check(k, p, equity, 0.0, DAY + n)
         assert (k.reason != ARMED) == tripped
+
+
+def test_each_reason_has_one_scope():
+    assert [risk.scope(r) for r in (DAILY_LOSS, DRAWDOWN)] == [risk.DAILY] * 2
+    for reason in (POSITION, risk.MANUAL, risk.CRASH, risk.LIQUIDATION, risk.STUCK):
+        assert risk.scope(reason) == risk.PERMANENT
+    for reason in (risk.STALE, risk.RATE_LIMITED, risk.CASCADE):
+        assert risk.scope(reason) == risk.TRANSIENT
+
+
+def test_the_first_reason_stays_whatever_comes_after():
+    k, p = new()
+    assert risk.latch(k, risk.MANUAL, DAY)
+    assert not risk.latch(k, risk.CRASH, DAY + 1)
+    assert not risk.check(k, p, -900.0, 1e6, DAY + 2)
+    assert (k.reason, k.tripped_ns) == (risk.MANUAL, DAY)
+
+
+S = risk.S
+
+
+def test_half_a_minute_of_silence_pauses_until_half_a_minute_after_it_ends():
+    k, _ = new()
+    for t in range(31):
+        risk.check_silence(k, DAY, DAY + t * S)
+    assert not risk.is_paused(k, DAY + 30 * S)
+    risk.check_silence(k, DAY, DAY + 31 * S)
+    assert (k.pause, k.pauses, k.reason) == (risk.STALE, 1, ARMED)
+    risk.check_silence(k, DAY, DAY + 50 * S)
+    assert k.pauses == 1
+    assert risk.is_paused(k, DAY + 79 * S)
+    assert not risk.is_paused(k, DAY + 80 * S)
+
+
+def test_more_than_three_refusals_a_minute_pause():
+    k, _ = new()
+    for t in (0, 30, 61, 62, 63):
+        risk.hear_refusal(k, DAY + t * S)
+    assert not risk.is_paused(k, DAY + 63 * S)
+    risk.hear_refusal(k, DAY + 64 * S)
+    assert (k.pause, risk.is_paused(k, DAY + 64 * S)) == (risk.RATE_LIMITED, True)
+
+
+@pytest.mark.parametrize(
+    ("move", "sigma", "paused", "trips"),
+    [
+        (0.004, 1e-5, False, False),  # small
+        (0.006, 1e-3, False, False),  # usual here
+        (-0.006, 1e-5, True, False),
+        (0.16, 1e-5, True, True),
+        (-0.16, 1.0, False, True),  # a crash is a crash in any volatility
+    ],
+)
+def test_a_cascade_pauses_and_a_crash_trips(move, sigma, paused, trips):
+    k, _ = new()
+    assert risk.check_move(k, move, sigma, DAY) == trips
+    assert risk.is_paused(k, DAY) == paused
+    assert k.reason == (risk.CRASH if trips else ARMED)
+
+
+@pytest.mark.parametrize(
+    ("ours", "venues", "fill_s", "trips"),
+    [
+        (10.0, 10.0, 0, False),
+        (10.0, 1.0, 0, False),  # 9 of a limit of 50 is less than a fifth
+        (10.0, -1.0, 0, True),
+        (10.0, -1.0, 6, False),  # a fill of four seconds ago may explain it
+    ],
+)
+def test_a_position_the_venue_does_not_know_of_is_a_liquidation(ours, venues, fill_s, trips):
+    k, p = new()
+    assert risk.check_position(k, p, ours, venues, DAY + fill_s * S, DAY + 10 * S) == trips
+    assert k.reason == (risk.LIQUIDATION if trips else ARMED)
+
+
+def test_inventory_without_a_reducing_quote_for_a_minute_trips():
+    k, _ = new()
+    for t in range(61):
+        assert not risk.check_stuck(k, True, False, DAY + t * S)
+    assert risk.check_stuck(k, True, False, DAY + 61 * S)
+    assert k.reason == risk.STUCK
+
+
+def test_a_reducing_quote_now_and_then_is_enough():
+    k, _ = new()
+    for t in range(600):
+        assert not risk.check_stuck(k, True, t % 50 == 0, DAY + t * S)

@@ -11,7 +11,18 @@ import pytest
 
 from engine.core import book
 from engine.core.book import Book
-from engine.events import BUY, CONTEXT, LAST, LEVEL, REFERENCE, SNAPSHOT, TRADE, Event
+from engine.events import (
+    BUY,
+    CONTEXT,
+    LAST,
+    LEVEL,
+    REFERENCE,
+    REFERENCE_TRADE,
+    SELL,
+    SNAPSHOT,
+    TRADE,
+    Event,
+)
 from engine.instrument import Instrument, new_instrument, tick_units, to_units
 from engine.record import i8, kernel, record, zeros
 from engine.sim.market import HOUR_NS, SECOND_NS, SimulatedMarket, generate, new_market
@@ -184,7 +195,28 @@ def test_the_reference_venue_leads():
 
 
 def test_without_a_leading_venue_there_is_no_reference():
-    assert not (hours("thin-hip3", 1)[0]["kind"] == REFERENCE).any()
+    for name in ("thin-hip3", "toxic", "dead"):
+        kinds = hours(name, 1)[0]["kind"]
+        assert not ((kinds == REFERENCE) | (kinds == REFERENCE_TRADE)).any()
+
+
+@pytest.mark.parametrize("name", ["major", "midcap", "trending"])
+def test_trades_on_the_reference_venue_lean_to_where_our_mid_goes_but_often_err(name):
+    events = np.concatenate(hours(name, 2))
+    trades = events[events["kind"] == REFERENCE_TRADE]
+    rate = scenario(name).price.reference_trades_per_s
+    assert len(trades) == pytest.approx(7_200 * rate, rel=0.1)
+    assert set(trades["side"]) == {BUY, SELL}
+    assert (trades["sz"] > 0).all()
+    reference = events[events["kind"] == REFERENCE]
+    before, after = (
+        reference["px"][np.searchsorted(reference["ts_ns"], trades["ts_ns"] + wait) - 1]
+        for wait in (-SECOND_NS, 0)
+    )
+    moved = before != after
+    agree = np.mean(trades["side"][moved] == np.sign(after - before)[moved])
+    assert 0.53 < agree < 0.75
+    assert np.mean(trades["side"] == BUY) == pytest.approx(0.5, abs=0.05)
 
 
 SHORT_RUN = """

@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 import engine.store.metrics as metrics_module
+from engine.store.kinds import COLUMNS, REQUIRED, TABLE
 from engine.store.metrics import Metrics, MigrationError, StoreBusyError
 
 MIGRATIONS = Path(metrics_module.__file__).parent / "migrations"
@@ -127,8 +128,35 @@ def test_the_file_is_readable_by_owner_and_group_alone(home):
 def test_an_unknown_question_or_parameter_is_refused_by_name(home):
     with Metrics.open(home) as metrics:
         with pytest.raises(
-            ValueError, match=r"there is no query '\.\./evidence'; there are blocks"
+            ValueError, match=r"there is no query '\.\./evidence'; there are allocation, blocks"
         ):
             metrics.query("../evidence")
         with pytest.raises(ValueError, match=r"'runs' has no parameter \['runn'\]"):
             metrics.query("runs", runn="x")
+
+
+def test_every_column_an_engine_may_write_has_its_place_in_a_table(home):
+    letters = {"BIGINT": "i", "DOUBLE": "f", "VARCHAR": "s", "JSON": "j"}
+    columns, _ = schema(home)
+    for kind, table in TABLE.items():
+        kept = {name: letters[form] for at, name, form, _ in columns if at == table}
+        assert kept == COLUMNS[kind]
+        required = {name for at, name, _, nullable in columns if at == table and not nullable}
+        assert required == REQUIRED[kind]
+
+
+def test_rows_from_before_a_migration_stay_as_they_were(home, tmp_path, row, run):
+    old = tmp_path / "old"
+    old.mkdir()
+    for name in ("0001_metrics.sql", "0002_onboarding.sql"):
+        shutil.copy(MIGRATIONS / name, old)
+    with Metrics.open(home, migrations=old) as metrics:
+        values = row("sample", mid=20.0) | {"seq": 0}
+        names = ", ".join(values)
+        marks = ", ".join("?" * len(values))
+        sql = f"INSERT INTO samples ({names}) VALUES ({marks})"
+        metrics.con.execute(sql, list(values.values())).fetchall()
+    with Metrics.open(home) as metrics:
+        sample = metrics.query("last_sample", run=run).row(0, named=True)
+        assert (sample["mid"], sample["equity_usd"]) == (20.0, 1000.0)
+        assert (sample["spread_usd"], sample["alpha_flow_bps"], sample["regime"]) == (None,) * 3

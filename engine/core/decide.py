@@ -1,0 +1,155 @@
+"""From what is believed to what is asked for: quote, ladder, plan, requests."""
+
+from typing import Any
+
+from engine.actions import CANCEL, MODIFY, PLACE
+from engine.core import (
+    beliefs,
+    book,
+    budget,
+    intensity,
+    ladder,
+    limits,
+    orders,
+    output,
+    q_table,
+    quote,
+    reconcile,
+    regime,
+    risk,
+    volatility,
+)
+from engine.core.book import ASK, BID
+from engine.core.orders import MAX_LEVELS
+from engine.core.params import NS_PER_S
+from engine.events import BUY, SELL
+from engine.instrument import tick_units, to_px
+from engine.record import kernel
+
+LEVEL_GAP = 0.3  # of the half-spread, between one level and the next
+SOLVE_EVERY_NS = 10 * NS_PER_S
+
+
+@kernel
+def decide(m: Any, out: Any) -> None:
+    """Wish for a ladder, at most once an interval, and ask for what is missing."""
+    if m.now_ns < m.next_quote_ns:
+        return
+    if m.now_ns >= m.next_solve_ns:
+        s = m.beliefs.intensity
+        intensity.forget(s, (m.now_ns - m.next_solve_ns + SOLVE_EVERY_NS) / NS_PER_S)
+        intensity.solve(s)
+        m.next_solve_ns = m.now_ns + SOLVE_EVERY_NS
+    if limits.may_quote(m):
+        _wish(m)
+    else:
+        ladder.clear(m.ladder)
+    asked = out.n_actions
+    _ask(m, out)
+    rest_s = budget.interval_s(m.budget, m.params.requote_ns / NS_PER_S, out.n_actions - asked)
+    m.next_quote_ns = m.now_ns + int(rest_s * NS_PER_S)
+
+
+@kernel
+def _wish(m: Any) -> None:
+    """Lay the ladder around the quote, inside the limits, behind the other side's touch."""
+    q = m.quote
+    i = m.params.instrument
+    q.mid = m.mid
+    q.limit = limits.position_limit(m)
+    q.order_sz = limits.order_size(m)
+    q.inventory = m.ledger.position / q.order_sz
+    if m.params.rl_enabled and m.now_ns >= m.next_epoch_ns:
+        _open_epoch(m)
+    quote.write(q, m.beliefs, m.params, m.book, risk.used(m.kill, m.params), m.now_ns)
+    for side in (BUY, SELL):
+        r = book.row(side)
+        delta = quote.distance(q, r)
+        gap = LEVEL_GAP * max(delta, quote.cost(q, r)) * m.mid
+        opposite = m.book.px[ASK, 0] if side == BUY else m.book.px[BID, 0]
+        limit_px = opposite - side * tick_units(i, opposite)
+        touch = m.mid * (1.0 - side * delta)
+        ladder.fill_side(
+            m.ladder, m.params, side, touch, gap, q.order_sz, limits.room(m, side), limit_px
+        )
+        final = side * (m.mid - to_px(i, m.ladder.px[r, 0])) / m.mid
+        q.terms[r, quote.ROUNDING] = final - delta if m.ladder.sz[r, 0] > 0.0 else 0.0
+
+
+@kernel
+def _open_epoch(m: Any) -> None:
+    """Choose the arm that is kept until the next epoch."""
+    b = m.beliefs
+    m.next_epoch_ns = m.now_ns + q_table.EPOCH_NS
+    bid, ask = beliefs.near_depth(m.book, BID), beliefs.near_depth(m.book, ASK)
+    state = q_table.state_of(
+        m.ledger.position / m.quote.limit,
+        regime.ratio(b.regime),
+        (bid - ask) / max(bid + ask, 1e-12),
+    )
+    arm = q_table.choose(b.q_table, state)
+    q_table.open_epoch(b.q_table, state, arm)
+    for r in range(2):
+        w = m.quote.placement[r]
+        w.state = state
+        w.arm = arm
+        w.propensity = q_table.propensity(b.q_table, state, arm)
+
+
+@kernel
+def _ask(m: Any, out: Any) -> None:
+    """Send the fewest requests that bring our orders to the ladder: cancels first."""
+    b, q = m.beliefs, m.quote
+    half = min(quote.distance(q, BID), quote.distance(q, ASK))
+    m.plan.tolerance = reconcile.tolerance(
+        m.params,
+        volatility.sigma(b.volatility),
+        volatility.effective_s(b.volatility),
+        max(half, quote.cost(q, BID)),
+        budget.worth_factor(m.budget),
+    )
+    for side in (BUY, SELL):
+        reconcile.plan(m.plan, m.ladder, m.orders, side)
+        first = orders.first_slot(side)
+        for k in range(MAX_LEVELS):
+            if m.plan.surplus[book.row(side), k]:
+                _request(m, out, CANCEL, first + k, side, 0, 0.0)
+    for level in range(MAX_LEVELS):  # sides alternate, so that neither waits
+        _serve(m, out, BUY, level)
+        _serve(m, out, SELL, level)
+
+
+@kernel
+def _serve(m: Any, out: Any, side: int, level: int) -> None:
+    """Place or move the order of one wish, where the worst case and the budget allow it."""
+    r = book.row(side)
+    todo = m.plan.todo[r, level]
+    if todo == reconcile.KEEP:
+        return
+    px, sz = m.ladder.px[r, level], m.ladder.sz[r, level]
+    worst = side * m.ledger.position + orders.exposure(m.orders, side) + sz
+    is_paid = budget.may_spend(m.budget, 1.0) or side * m.ledger.position < 0.0
+    is_allowed = worst <= m.quote.limit * (1.0 + 1e-9) and is_paid
+    if todo == reconcile.MOVE:
+        # what may not be moved must not stay where it is
+        _request(m, out, MODIFY if is_allowed else CANCEL, m.plan.slot[r, level], side, px, sz)
+    elif is_allowed:
+        k = orders.free_slot(m.orders, side)
+        if k >= 0:
+            _request(m, out, PLACE, k, side, px, sz)
+
+
+@kernel
+def _request(m: Any, out: Any, kind: int, k: int, side: int, px: int, sz: float) -> None:
+    """Send one request; an order keeps what is believed of a fill at its own price."""
+    action = output.next_action(out, m.now_ns)
+    orders.request(m.orders, action, kind, k, side, px, sz)
+    action.px = to_px(m.params.instrument, px)
+    action.sz = sz
+    budget.spend(m.budget, 1.0)
+    if kind != CANCEL:
+        r = book.row(side)
+        w = m.orders.slot[k].placement
+        m.orders.slot[k].placement = m.quote.placement[r]
+        depth = side * (m.mid - action.px) / m.mid
+        quote.rebase(w, 1e4 * (depth - quote.expected_cost(m.quote, r)))
