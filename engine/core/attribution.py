@@ -76,3 +76,9 @@ def inventory_usd(a: Any) -> float:
 def total_usd(a: Any) -> float:
     """Return the sum of the parts [USD]: the ledger's equity at the last mid."""
     return a.spread_usd + a.carry_usd - a.fees_usd + a.funding_usd
+
+
+@kernel
+def open_at(a: Any, equity_usd: float) -> None:
+    """Take what the first mid makes of fills before it as carry: until then nothing had a price."""
+    a.carry_usd += equity_usd - total_usd(a)

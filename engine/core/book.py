@@ -30,10 +30,16 @@ def row(side: int) -> int:
 def apply(b: Any, i: Any, e: Any) -> None:
     """Absorb one LEVEL event; a size of zero removes the level."""
     if e.code & SNAPSHOT:
-        b.n[BID] = 0
-        b.n[ASK] = 0
+        clear(b)
     set_level(b, row(e.side), to_units(i, e.px), e.sz)
     b.ts_ns = e.ts_ns
+
+
+@kernel
+def clear(b: Any) -> None:
+    """Forget every level."""
+    b.n[BID] = 0
+    b.n[ASK] = 0
 
 
 @kernel

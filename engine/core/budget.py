@@ -26,6 +26,7 @@ SLOWER_SCARCE, SLOWER_EMPTY = 3.0, 20.0  # of the requote interval
 DEARER = 3.0  # of the tolerance: beyond it a quote is not a quote any more
 LIMIT_EMPTY = 0.1  # of the position limit
 RESERVE, RESERVE_MIN = 0.01, 50.0  # kept for getting out of a position
+TRICKLE_S = 10.0  # an address without requests is still granted one in 10 s
 DAY_S = 86_400.0
 
 
@@ -117,6 +118,12 @@ def interval_s(b: Any, base_s: float, sent: float) -> float:
 def worth_factor(b: Any) -> float:
     """Return how much more a move must be worth: 1 from 30 % headroom, 3 from 5 % down."""
     return _line(headroom(b), DIRE, DEARER, AMPLE, 1.0)
+
+
+@kernel
+def levels(b: Any, full: int) -> int:
+    """Return how many levels a side is worth keeping: all from 30 % headroom, one at 10 %."""
+    return max(int(_line(headroom(b), SCARCE, 1.0, AMPLE, float(full)) + 0.5), 1)
 
 
 @kernel

@@ -27,12 +27,16 @@ from engine.instrument import tick_units, to_px
 from engine.record import kernel
 
 LEVEL_GAP = 0.3  # of the half-spread, between one level and the next
+TRICKLE_NS = int(budget.TRICKLE_S * NS_PER_S)
 SOLVE_EVERY_NS = 10 * NS_PER_S
 
 
 @kernel
 def decide(m: Any, out: Any) -> None:
-    """Wish for a ladder, at most once an interval, and ask for what is missing."""
+    """Wish for a ladder, at most once an interval, and ask for what is missing.
+
+    A budget that runs out delays what is asked for, never the look, and never a cancel.
+    """
     if m.now_ns < m.next_quote_ns:
         return
     if m.now_ns >= m.next_solve_ns:
@@ -47,7 +51,9 @@ def decide(m: Any, out: Any) -> None:
     asked = out.n_actions
     _ask(m, out)
     rest_s = budget.interval_s(m.budget, m.params.requote_ns / NS_PER_S, out.n_actions - asked)
-    m.next_quote_ns = m.now_ns + int(rest_s * NS_PER_S)
+    if out.n_actions > asked:
+        m.next_spend_ns = max(m.next_spend_ns, m.now_ns + int(rest_s * NS_PER_S))
+    m.next_quote_ns = m.now_ns + m.params.requote_ns
 
 
 @kernel
@@ -62,6 +68,7 @@ def _wish(m: Any) -> None:
     if m.params.rl_enabled and m.now_ns >= m.next_epoch_ns:
         _open_epoch(m)
     quote.write(q, m.beliefs, m.params, m.book, risk.used(m.kill, m.params), m.now_ns)
+    levels = budget.levels(m.budget, m.params.levels)
     for side in (BUY, SELL):
         r = book.row(side)
         delta = quote.distance(q, r)
@@ -70,7 +77,7 @@ def _wish(m: Any) -> None:
         limit_px = opposite - side * tick_units(i, opposite)
         touch = m.mid * (1.0 - side * delta)
         ladder.fill_side(
-            m.ladder, m.params, side, touch, gap, q.order_sz, limits.room(m, side), limit_px
+            m.ladder, m.params, side, levels, touch, gap, q.order_sz, limits.room(m, side), limit_px
         )
         final = side * (m.mid - to_px(i, m.ladder.px[r, 0])) / m.mid
         q.terms[r, quote.ROUNDING] = final - delta if m.ladder.sz[r, 0] > 0.0 else 0.0
@@ -109,14 +116,14 @@ def _ask(m: Any, out: Any) -> None:
         budget.worth_factor(m.budget),
     )
     for side in (BUY, SELL):
-        reconcile.plan(m.plan, m.ladder, m.orders, side)
+        reconcile.plan(m.plan, m.ladder, m.orders, side, m.now_ns)
         first = orders.first_slot(side)
         for k in range(MAX_LEVELS):
             if m.plan.surplus[book.row(side), k]:
                 _request(m, out, CANCEL, first + k, side, 0, 0.0)
-    for level in range(MAX_LEVELS):  # sides alternate, so that neither waits
-        _serve(m, out, BUY, level)
-        _serve(m, out, SELL, level)
+    for level in range(MAX_LEVELS):
+        for side in (BUY, SELL):  # they alternate, so that neither waits
+            _serve(m, out, side, level)
 
 
 @kernel
@@ -126,17 +133,41 @@ def _serve(m: Any, out: Any, side: int, level: int) -> None:
     todo = m.plan.todo[r, level]
     if todo == reconcile.KEEP:
         return
+    k = m.plan.slot[r, level]
+    if m.now_ns < m.orders.wait_ns[r] or not _is_paid(m, side):
+        if todo == reconcile.MOVE and _depth(m, side, m.orders.slot[k].px) < quote.cost(m.quote, r):
+            _request(m, out, CANCEL, k, side, 0, 0.0)  # it would fill for less than it costs
+        return
     px, sz = m.ladder.px[r, level], m.ladder.sz[r, level]
     worst = side * m.ledger.position + orders.exposure(m.orders, side) + sz
-    is_paid = budget.may_spend(m.budget, 1.0) or side * m.ledger.position < 0.0
-    is_allowed = worst <= m.quote.limit * (1.0 + 1e-9) and is_paid
+    fits = worst <= m.quote.limit * (1.0 + 1e-9)
     if todo == reconcile.MOVE:
-        # what may not be moved must not stay where it is
-        _request(m, out, MODIFY if is_allowed else CANCEL, m.plan.slot[r, level], side, px, sz)
-    elif is_allowed:
+        # what we cannot afford to move makes room for itself
+        _request(m, out, MODIFY if fits else CANCEL, k, side, px, sz)
+    elif fits:
         k = orders.free_slot(m.orders, side)
         if k >= 0:
             _request(m, out, PLACE, k, side, px, sz)
+
+
+@kernel
+def _is_paid(m: Any, side: int) -> bool:
+    """Return whether a request may be spent now; getting out of a position does not wait."""
+    if budget.may_spend(m.budget, 1.0):
+        return m.now_ns >= m.next_spend_ns or _must_reduce(m, side)
+    return m.now_ns - m.spent_ns >= TRICKLE_NS
+
+
+@kernel
+def _must_reduce(m: Any, side: int) -> bool:
+    """Return whether we hold a position that nothing on this side would reduce."""
+    return side * m.ledger.position < 0.0 and orders.exposure(m.orders, side) == 0.0
+
+
+@kernel
+def _depth(m: Any, side: int, px: int) -> float:
+    """Return how far a price [units] is from the mid, as a fraction of it."""
+    return side * (m.mid - to_px(m.params.instrument, px)) / m.mid
 
 
 @kernel
@@ -147,9 +178,9 @@ def _request(m: Any, out: Any, kind: int, k: int, side: int, px: int, sz: float)
     action.px = to_px(m.params.instrument, px)
     action.sz = sz
     budget.spend(m.budget, 1.0)
+    m.spent_ns = m.now_ns
     if kind != CANCEL:
         r = book.row(side)
         w = m.orders.slot[k].placement
         m.orders.slot[k].placement = m.quote.placement[r]
-        depth = side * (m.mid - action.px) / m.mid
-        quote.rebase(w, 1e4 * (depth - quote.expected_cost(m.quote, r)))
+        quote.rebase(w, 1e4 * (_depth(m, side, px) - quote.expected_cost(m.quote, r)))

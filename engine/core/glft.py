@@ -9,7 +9,7 @@ aversion g per order:
     δ^{bid}(n) = b + \tfrac{2n+1}2 c, \quad δ^{ask}(n) = b - \tfrac{2n-1}2 c.
 
 b is the specification's formula; c is the inventory term without which gamma neither widens nor
-skews (docs/model.md, eqs. 9-11).
+skews (docs/model.md, "Half-spreads").
 
 References
 ----------

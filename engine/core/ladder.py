@@ -18,7 +18,15 @@ class Ladder:
 
 @kernel
 def fill_side(
-    ladder: Any, p: Any, side: int, touch: float, gap: float, sz: float, room: float, limit_px: int
+    ladder: Any,
+    p: Any,
+    side: int,
+    levels: int,
+    touch: float,
+    gap: float,
+    sz: float,
+    room: float,
+    limit_px: int,
 ) -> None:
     """Lay one side's levels, best first, until the size or the room for inventory is used up.
 
@@ -26,6 +34,7 @@ def fill_side(
     ----------
     p : `Params`
     side : BUY or SELL
+    levels : how many to lay, if there is room
     touch : wished price of the best level [USD]
     gap : distance between levels [USD]
     sz : wished size of one level [coins]
@@ -37,7 +46,7 @@ def fill_side(
     previous = 0
     for k in range(MAX_LEVELS):
         ladder.sz[r, k] = 0.0
-        if k >= p.levels:
+        if k >= levels:
             continue
         px = passive_units(i, side, touch - side * k * gap)
         px = min(px, limit_px) if side == BUY else max(px, limit_px)

@@ -9,8 +9,8 @@ is averaged over blocks with a half-life of ten minutes. k = 0 is left out: venu
 together follow nobody. The statistic is max |ρ_k|; its null is the same maximum, of the same
 average, after the reference was shifted round the block by a random distance longer than any lag.
 With 39 such shifts, spread over the next block's time, a lead counts when at most one of them
-reaches it: a test at 5 %, whatever ticks and zeros the returns are made of (the verdict on the first
-block alone is a little generous, since the windows of one block overlap).
+reaches it: a test at 5 %, whatever ticks and zeros the returns are made of (the verdict on the
+first block alone is a little generous, since the windows of one block overlap).
 
 The signal is the demeaned basis ``ln(ref/own) - its mean over ten minutes``, so that a constant
 premium says nothing, and exactly 0 without a significant lead (docs/model.md, Lead and lag).

@@ -94,6 +94,8 @@ class Maker:
     fill_ns: i8  # last fill heard
     start_ns: i8  # first accepted quote
     next_quote_ns: i8
+    next_spend_ns: i8  # until then the request budget rests
+    spent_ns: i8  # last request sent
     next_solve_ns: i8
     next_epoch_ns: i8
     disconnected: i8
@@ -157,6 +159,7 @@ def _hear(m: Any, e: Any, out: Any) -> None:
         decide.decide(m, out)
     elif e.kind == DISCONNECTED or e.kind == CONNECTED:
         m.disconnected = e.kind == DISCONNECTED
+        book.clear(m.book)  # what was missed is not in it
     else:
         _hear_account(m, e, out)
 
@@ -169,10 +172,15 @@ def _hear_account(m: Any, e: Any, out: Any) -> None:
     elif e.kind == QUOTA:
         budget.report(m.budget, e.px, e.sz)
     elif e.kind == POSITION:
-        held = m.ledger.position
-        if risk.check_position(m.kill, m.params, held, e.sz, m.fill_ns, m.now_ns):
-            _halt(m, out)
+        _compare_position(m, e.sz, out)
     elif e.kind == STOP and risk.latch(m.kill, risk.MANUAL, m.now_ns):
+        _halt(m, out)
+
+
+@kernel
+def _compare_position(m: Any, venues: float, out: Any) -> None:
+    """Hear what the venue says we hold."""
+    if risk.check_position(m.kill, m.params, m.ledger.position, venues, m.fill_ns, m.now_ns):
         _halt(m, out)
 
 
@@ -180,9 +188,8 @@ def _hear_account(m: Any, e: Any, out: Any) -> None:
 def _pass_time(m: Any, recv_ns: int) -> None:
     """Let our clock run, over everything that was true until now."""
     m.now_ns = max(m.now_ns, recv_ns)
-    if m.mid > 0.0:
-        if m.now_ns - m.stood_ns >= STAND_EVERY_NS:
-            _stand(m)
+    if m.mid > 0.0 and m.now_ns - m.stood_ns >= STAND_EVERY_NS:
+        _stand(m)
 
 
 @kernel
@@ -213,7 +220,8 @@ def _each_second(m: Any, out: Any) -> None:
         attribution.resolve(m.attribution, signed * o.px * o.sz)
         beliefs.learn(b, o, m.now_ns)
         k = markout.next_learned(b.markouts)
-    move, sigma = volatility.move(b.volatility), volatility.sigma(b.volatility)
+    # a jump is measured by what was usual before it
+    move, sigma = volatility.move(b.volatility), volatility.continuous_sigma(b.volatility)
     if risk.check_move(m.kill, move, sigma, m.now_ns) or limits.is_stuck(m):
         _halt(m, out)
 
@@ -258,6 +266,8 @@ def _see_mid(m: Any) -> None:
     mid = book.mid(m.book, m.params.instrument)
     if m.mid > 0.0:
         attribution.move(m.attribution, m.ledger.position, m.mid, mid)
+    else:
+        attribution.open_at(m.attribution, ledger.equity_usd(m.ledger, mid))
     m.mid = mid
     mids.see(m.mids, mid, m.book.ts_ns)
     beliefs.compare(m.beliefs, mid, m.now_ns)
@@ -266,7 +276,7 @@ def _see_mid(m: Any) -> None:
 @kernel
 def _hear_answer(m: Any, e: Any) -> None:
     """Absorb an answer to one of our requests."""
-    orders.hear(m.orders, m.params.instrument, e)
+    orders.hear(m.orders, m.params.instrument, e, m.now_ns)
     if m.start_ns == 0 and e.kind == ACCEPTED:
         m.start_ns = m.now_ns
     if e.kind == REJECTED and e.code == RATE_LIMIT:
@@ -277,11 +287,20 @@ def _hear_answer(m: Any, e: Any) -> None:
 def _take_fill(m: Any, e: Any, out: Any) -> None:
     if not ledger.settle(m.ledger, e):
         return
-    b = m.beliefs
-    mid = mids.before(m.mids, e.ts_ns)
-    attribution.fill(m.attribution, e.side, e.px, e.sz, e.extra, mid, m.mid)
+    mid = mids.before(m.mids, e.ts_ns) if m.mid > 0.0 else e.px
+    attribution.fill(m.attribution, e.side, e.px, e.sz, e.extra, mid, m.mid if m.mid > 0.0 else mid)
     budget.earn(m.budget, e.px * e.sz)
     m.fill_ns = m.now_ns
+    if m.mid > 0.0:
+        _learn_of_fill(m, e, mid)
+    orders.hear(m.orders, m.params.instrument, e, m.now_ns)
+    report.say_fill(m, e, mid, out)
+
+
+@kernel
+def _learn_of_fill(m: Any, e: Any, mid: float) -> None:
+    """Let the estimators know of a fill, while the order it was of is still remembered."""
+    b = m.beliefs
     k = orders.find(m.orders, e.ref)
     outcome = markout.remember(b.markouts, e, mid)
     outcome.orders = e.sz / limits.order_size(m)
@@ -289,11 +308,9 @@ def _take_fill(m: Any, e: Any, out: Any) -> None:
     outcome.held_before = outcome.held_after - e.side * e.sz / limits.position_limit(m)
     if k >= 0:
         outcome.placement = m.orders.slot[k].placement
-    orders.hear(m.orders, m.params.instrument, e)
     intensity.fill(b.intensity, e.side * (mid - e.px) / mid)
     if quoting.count_fill(m.quoting, book.row(e.side), e.ts_ns):
         calibration.count_fill(b.calibration, m.now_ns)
-    report.say_fill(m, e, mid, out)
 
 
 @kernel

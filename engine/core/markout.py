@@ -3,7 +3,7 @@
 ``markout_h = side * (mid_{t+h} - px) / px * 1e4`` [bps]: positive is good, fees are not in it. It
 splits exactly into the half-spread captured at the fill and the move of the mid after it. The mid
 at t+h is the one that held at that instant; where the feed was silent around it the markout is
-NaN, never stale (docs/model.md, eqs. 13-15).
+NaN, never stale (docs/model.md, "What happens after a fill").
 """
 
 import math

@@ -8,7 +8,18 @@ from typing import Annotated, Any
 
 from engine.actions import CANCEL, MODIFY, PLACE
 from engine.core.placement import Placement
-from engine.events import ACCEPTED, BUY, CANCELED, FILL, RATE_LIMIT, UNKNOWN_ORDER
+from engine.events import (
+    ACCEPTED,
+    BUY,
+    CANCELED,
+    FILL,
+    HALTED,
+    MIN_NOTIONAL,
+    NO_MARGIN,
+    RATE_LIMIT,
+    REJECTED,
+    UNKNOWN_ORDER,
+)
 from engine.instrument import to_units
 from engine.record import f8, i8, kernel, record
 
@@ -16,6 +27,9 @@ MAX_LEVELS = 25
 SLOTS = 2 * MAX_LEVELS
 
 GONE, RESTING, PLACING, CANCELING, MODIFYING = 0, 1, 2, 3, 4
+PATIENCE_NS = 30_000_000_000  # an answer that takes longer is asked for again, by a cancel
+REFUSALS = 3  # in a row, of a kind that asking again does not mend
+WAIT_NS, WAITS = 5_000_000_000, 5  # 5 s, doubling five times to 160 s
 
 
 @record
@@ -30,6 +44,7 @@ class Order:
     asked_sz: f8  # of a modify on its way
     asked_px: i8
     ts_ns: i8  # when the last request left
+    doubts: i8  # times the venue said that it does not know the order
     placement: Placement  # what we believed then
 
 
@@ -40,6 +55,8 @@ class Orders:
     slot: Annotated[Order, SLOTS]
     next_cloid: i8
     requests: i8  # ever sent
+    refused: Annotated[i8, 2]  # new orders of a side refused in a row
+    wait_ns: Annotated[i8, 2]  # until then a side asks for nothing new
 
 
 @kernel
@@ -66,6 +83,7 @@ def request(orders: Any, action: Any, kind: int, k: int, side: int, px: int, sz:
         orders.next_cloid += 1
         o.cloid = orders.next_cloid
         o.side = side
+        o.doubts = 0
         o.px = px
         o.sz = sz
         o.state = PLACING
@@ -83,12 +101,13 @@ def request(orders: Any, action: Any, kind: int, k: int, side: int, px: int, sz:
 
 
 @kernel
-def hear(orders: Any, i: Any, e: Any) -> None:
+def hear(orders: Any, i: Any, e: Any, now_ns: int) -> None:
     """Absorb the venue's answer about one of our orders; forgotten orders are ignored."""
     k = find(orders, e.ref)
     if k < 0 or not ACCEPTED <= e.kind <= FILL:
         return
     o = orders.slot[k]
+    _count_refusals(orders, 0 if o.side == BUY else 1, e, now_ns)
     if e.kind == ACCEPTED:
         o.px = to_units(i, e.px)
         o.sz = e.sz
@@ -99,18 +118,37 @@ def hear(orders: Any, i: Any, e: Any) -> None:
         if o.sz * i.lots_per_coin < 0.5:
             o.state = GONE
     else:
-        o.state = GONE if e.kind == CANCELED else _refused(o.state, e.code)
+        o.state = GONE if e.kind == CANCELED else _refused(o, e.code)
 
 
 @kernel
-def _refused(state: int, reason: int) -> int:
+def _refused(o: Any, reason: int) -> int:
     """Return the state of an order after a refusal of what was last asked about it."""
-    if state in (CANCELING, MODIFYING):
-        if reason == UNKNOWN_ORDER:  # its last fill is on its way: wait for it
-            return CANCELING
+    if o.state in (CANCELING, MODIFYING):
+        if reason == UNKNOWN_ORDER:  # its last fill is on its way: wait for it, but not for ever
+            o.doubts += 1
+            return CANCELING if o.doubts == 1 else GONE
         if reason == RATE_LIMIT:  # nobody looked at the request: the order is where it was
             return RESTING
     return GONE
+
+
+@kernel
+def _count_refusals(orders: Any, r: int, e: Any, now_ns: int) -> None:
+    """Let a side wait, longer each time, where new orders are refused for what will not pass."""
+    if e.kind == ACCEPTED:
+        orders.refused[r] = 0
+    elif e.kind == REJECTED and e.code in (NO_MARGIN, MIN_NOTIONAL, HALTED):
+        orders.refused[r] += 1
+        if orders.refused[r] >= REFUSALS:
+            doublings = min((orders.refused[r] - REFUSALS) // REFUSALS, WAITS)
+            orders.wait_ns[r] = now_ns + WAIT_NS * 2**doublings
+
+
+@kernel
+def is_overdue(o: Any, now_ns: int) -> bool:
+    """Return whether an answer has been outstanding for too long."""
+    return o.state >= PLACING and now_ns - o.ts_ns > PATIENCE_NS
 
 
 @kernel

@@ -9,7 +9,7 @@ is left alone, and serves the wish it was asked for.
 import math
 from typing import Annotated, Any
 
-from engine.core.orders import MAX_LEVELS, MODIFYING, PLACING, RESTING, first_slot
+from engine.core.orders import MAX_LEVELS, MODIFYING, PLACING, RESTING, first_slot, is_overdue
 from engine.record import f8, i8, kernel, record
 
 KEEP, PLACE_NEW, MOVE = 0, 1, 2
@@ -48,8 +48,8 @@ def tolerance(p: Any, sigma: float, seconds: float, half_spread: float, worth: f
 
 
 @kernel
-def plan(plan: Any, ladder: Any, orders: Any, side: int) -> None:
-    """Assign one side's orders to its wishes."""
+def plan(plan: Any, ladder: Any, orders: Any, side: int, now_ns: int) -> None:
+    """Assign one side's orders to its wishes; one whose answer is overdue is to be cancelled."""
     r = 0 if side > 0 else 1
     first = first_slot(side)
     for k in range(MAX_LEVELS):
@@ -57,8 +57,10 @@ def plan(plan: Any, ladder: Any, orders: Any, side: int) -> None:
         plan.todo[r, k] = PLACE_NEW if ladder.sz[r, k] > 0.0 else KEEP
         plan.surplus[r, k] = orders.slot[first + k].state == RESTING
     _keep(plan, ladder, orders, r, first)
-    _wait(plan, ladder, orders, r, first)
+    _wait(plan, ladder, orders, r, first, now_ns)
     _move(plan, ladder, orders, r, first)
+    for k in range(MAX_LEVELS):
+        plan.surplus[r, k] |= is_overdue(orders.slot[first + k], now_ns)
 
 
 @kernel
@@ -82,11 +84,11 @@ def _keep(plan: Any, ladder: Any, orders: Any, r: int, first: int) -> None:
 
 
 @kernel
-def _wait(plan: Any, ladder: Any, orders: Any, r: int, first: int) -> None:
+def _wait(plan: Any, ladder: Any, orders: Any, r: int, first: int, now_ns: int) -> None:
     """Let every order on its way serve the wish nearest to what was asked."""
     for k in range(MAX_LEVELS):
         o = orders.slot[first + k]
-        if o.state not in (PLACING, MODIFYING):
+        if o.state not in (PLACING, MODIFYING) or is_overdue(o, now_ns):
             continue
         level = _nearest_wish(plan, ladder, r, o.asked_px if o.state == MODIFYING else o.px)
         if level >= 0:

@@ -49,7 +49,7 @@ class KillSwitch:
     day: i8
     day_start_usd: f8
     day_peak_usd: f8
-    loss: f8  # of account value, worst seen today
+    loss: f8  # of account value, worst seen today, or until it tripped
     drawdown: f8
     pause: i8  # reason, while quotes are pulled for a while
     paused_until_ns: i8
@@ -84,6 +84,8 @@ def latch(k: Any, reason: int, now_ns: int) -> bool:
 @kernel
 def check(k: Any, p: Any, equity_usd: float, position: float, now_ns: int) -> bool:
     """Absorb the equity now; return True in the one call that trips the switch."""
+    if k.reason != ARMED:
+        return False
     day = now_ns // DAY_NS
     if day != k.day:
         k.day = day

@@ -9,7 +9,7 @@ from engine.record import kernel
 def fraction(start_ns: int, now_ns: int, duration_ns: int, initial: float) -> float:
     """Return ``initial + (1 - initial)·√(t/T)``; a ramp not started gives `initial`.
 
-    docs/model.md, eq. 18.
+    docs/model.md, "Limits".
 
     >>> [round(fraction(1, 1 + t, 1800, 0.1), 3) for t in (0, 60, 300, 900, 1800)]
     [0.1, 0.264, 0.467, 0.736, 1.0]

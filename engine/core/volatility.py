@@ -162,6 +162,12 @@ def fast_sigma(v: Any) -> float:
 
 
 @kernel
+def continuous_sigma(v: Any) -> float:
+    """Return the volatility [1/√s] without its jumps: one of a moment ago hardly moves it."""
+    return math.sqrt(_continuous_var(v)) if v.weight > 0.0 else PRIOR_SIGMA
+
+
+@kernel
 def jump_share(v: Any) -> float:
     """Return the share of the realised variance that came in jumps, within [0, 1]."""
     if v.var_per_s <= 0.0:

@@ -46,6 +46,11 @@ KILL_REASONS = {
     risk.LIQUIDATION: "the venue's account of the position differs from ours",
     risk.STUCK: "inventory without a quote that reduces it for a minute",
 }
+SCOPES = {
+    risk.TRANSIENT: "it is over",
+    risk.DAILY: "a person re-arms, from the next day on",
+    risk.PERMANENT: "a person re-arms",
+}
 MARKOUT_NAMES = ("mk1", "mk5", "mk30", "mk60", "mk300")
 
 Progress = Callable[[float], None]
@@ -257,7 +262,8 @@ def _samples(out: Any) -> Iterator[Row]:
 
 def _halt(out: Any) -> Iterator[Row]:
     if out.halted != ARMED:
-        body = {"reason": KILL_REASONS[int(out.halted)]}
+        reason = int(out.halted)
+        body = {"reason": KILL_REASONS[reason], "until": SCOPES[risk.scope(reason)]}
         yield (
             int(out.halted_seq),
             "event",

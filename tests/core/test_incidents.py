@@ -118,11 +118,13 @@ def test_every_reason_to_stop_for_good_can_be_reached_by_events(new_desk, reason
     m = desk.maker
     assert m.kill.reason == desk.out[0].halted == reason
     assert said.count(HALT) == said.count(CANCEL_ALL) == 1
-    assert said[said.index(HALT) :] == [HALT, CANCEL_ALL]
+    latched = said[said.index(HALT) :]
+    assert latched[:2] == [HALT, CANCEL_ALL]
+    assert set(latched[2:]) <= {CANCEL}
     assert all(o.state in (GONE, CANCELING) for o in m.orders.slot)
     tripped_ns = int(m.kill.tripped_ns)
     for t in range(100, 200):  # and nothing brings it back
-        assert desk.book(float(t)) == []
+        assert set(kinds(desk.book(float(t)))) <= {CANCEL}
     assert (m.kill.reason, m.kill.tripped_ns) == (reason, tripped_ns)
 
 
@@ -270,7 +272,7 @@ def test_a_connection_that_is_back_does_not_quote_on_the_book_from_before(new_de
     desk.answer(2.2, desk.clock(2.0))
     desk.hear(CONNECTED, 4.0)
     assert desk.clock(4.6) == []
-    assert sides(desk.book(5.0)) == {BUY, SELL}
+    assert sides(desk.book(6.0)) == {BUY, SELL}
 
 
 def test_both_sides_return_when_what_forbade_one_of_them_is_over(new_desk):

@@ -2,21 +2,13 @@
 
 from itertools import pairwise
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.actions import CANCEL, MODIFY, PLACE
-from engine.core import ladder, orders, reconcile
+from engine.core import ladder
 from engine.core.ladder import Ladder
 from engine.core.orders import (
-    CANCELING,
-    GONE,
     MAX_LEVELS,
-    MODIFYING,
-    PLACING,
-    RESTING,
-    Orders,
 )
 from engine.core.params import Params
 from engine.events import BUY, SELL
@@ -59,7 +51,9 @@ def test_a_side_of_the_ladder_is_legal(
     limit = opposite - side * tick_units(i, opposite)
     wish = zeros(Ladder)[0]
     room = room_usd / mid
-    ladder.fill_side(wish, p, side, mid * (1 - side * delta), gap * mid, usd / mid, room, limit)
+    ladder.fill_side(
+        wish, p, side, p.levels, mid * (1 - side * delta), gap * mid, usd / mid, room, limit
+    )
     laid = quotes(wish, side)
     assert len(laid) <= levels
     assert sum(sz for _, sz in laid) <= max(room, 0.0) + 2e-6 / i.lots_per_coin * len(laid)
@@ -77,11 +71,11 @@ def test_a_side_of_the_ladder_is_legal(
 def test_the_last_of_the_room_is_used_up_and_then_nothing():
     p = params()
     wish = zeros(Ladder)[0]
-    ladder.fill_side(wish, p, BUY, 20.0, 0.01, 1.0, 2.6, 210_000)
+    ladder.fill_side(wish, p, BUY, p.levels, 20.0, 0.01, 1.0, 2.6, 210_000)
     assert [sz for _, sz in quotes(wish, BUY)] == [1.0, 1.0, 0.6]
-    ladder.fill_side(wish, p, BUY, 20.0, 0.01, 1.0, 2.3, 210_000)
+    ladder.fill_side(wish, p, BUY, p.levels, 20.0, 0.01, 1.0, 2.3, 210_000)
     assert [sz for _, sz in quotes(wish, BUY)] == [1.0, 1.0]  # 0.3 is worth six dollars
-    ladder.fill_side(wish, p, BUY, 20.0, 0.01, 0.1, 9.0, 210_000)
+    ladder.fill_side(wish, p, BUY, p.levels, 20.0, 0.01, 0.1, 9.0, 210_000)
     assert [sz for _, sz in quotes(wish, BUY)] == [0.5, 0.51, 0.51, 0.51, 0.51]
     ladder.clear(wish)
     assert quotes(wish, BUY) == []
@@ -90,12 +84,12 @@ def test_the_last_of_the_room_is_used_up_and_then_nothing():
 def test_levels_that_round_together_are_set_apart():
     p = params(0)
     wish = zeros(Ladder)[0]
-    ladder.fill_side(wish, p, SELL, 0.18648, 1e-7, 100.0, 1e6, 1)
+    ladder.fill_side(wish, p, SELL, p.levels, 0.18648, 1e-7, 100.0, 1e6, 1)
     assert [px for px, _ in quotes(wish, SELL)] == [186_480 + 10 * k for k in range(5)]
 
 
 def test_a_price_of_nothing_is_no_quote():
     p = params(0)
     wish = zeros(Ladder)[0]
-    ladder.fill_side(wish, p, BUY, 3e-6, 1e-6, 1.0, 1e9, 4)
+    ladder.fill_side(wish, p, BUY, p.levels, 3e-6, 1e-6, 1.0, 1e9, 4)
     assert [px for px, _ in quotes(wish, BUY)] == [3, 2, 1]

@@ -88,7 +88,7 @@ def answer(kind, ref=9, code=0, sz=0.0, px=20.0):
 def test_every_answer_in_every_state(state, heard, after):
     table, o = one(STATES[state])
     kind, code, sz = ANSWERS[heard]
-    orders.hear(table, GRID, answer(kind, 9, code, sz))
+    orders.hear(table, GRID, answer(kind, 9, code, sz), 0)
     assert o.state == STATES[after]
 
 
@@ -100,7 +100,7 @@ def test_every_answer_in_every_state(state, heard, after):
 def test_whatever_is_no_answer_moves_no_order(state, kind):
     table, _ = one(STATES[state])
     before = table.tobytes()
-    orders.hear(table, GRID, answer(kind, 9, 2, 1.0))
+    orders.hear(table, GRID, answer(kind, 9, 2, 1.0), 0)
     assert table.tobytes() == before
 
 
@@ -109,7 +109,7 @@ def test_an_answer_about_an_order_we_do_not_know_is_ignored(heard):
     table, _ = one(RESTING)
     before = table.tobytes()
     kind, code, sz = ANSWERS[heard]
-    orders.hear(table, GRID, answer(kind, 8, code, sz))
+    orders.hear(table, GRID, answer(kind, 8, code, sz), 0)
     assert table.tobytes() == before
 
 
@@ -126,20 +126,20 @@ def test_unknown_counts_in_exposure_at_its_worst(state, counted):
 
 def test_a_cancel_refused_as_unknown_waits_for_its_fill():
     table, o = one(CANCELING)
-    orders.hear(table, GRID, answer(REJECTED, code=UNKNOWN_ORDER))
+    orders.hear(table, GRID, answer(REJECTED, code=UNKNOWN_ORDER), 0)
     assert orders.exposure(table, BUY) == 3.0
-    orders.hear(table, GRID, answer(FILL, sz=3.0))
+    orders.hear(table, GRID, answer(FILL, sz=3.0), 0)
     assert o.state == GONE
     assert orders.exposure(table, BUY) == 0.0
 
 
 def test_an_answer_says_what_rests_and_fills_eat_it():
     table, o = one(MODIFYING)
-    orders.hear(table, GRID, answer(ACCEPTED, sz=5.0, px=20.5))
+    orders.hear(table, GRID, answer(ACCEPTED, sz=5.0, px=20.5), 0)
     assert (o.px, o.sz, o.state) == (205_000, 5.0, RESTING)
-    orders.hear(table, GRID, answer(FILL, sz=4.9))
+    orders.hear(table, GRID, answer(FILL, sz=4.9), 0)
     assert o.sz == pytest.approx(0.1)
-    orders.hear(table, GRID, answer(FILL, sz=0.1))
+    orders.hear(table, GRID, answer(FILL, sz=0.1), 0)
     assert o.state == GONE
 
 
@@ -150,10 +150,10 @@ def test_requests_name_the_order_they_are_about():
     orders.request(table, action, PLACE, k, SELL, 200_100, 2.0)
     assert (action.kind, action.side, action.cloid) == (PLACE, SELL, 1)
     assert table.slot[k].state == PLACING
-    orders.hear(table, GRID, answer(ACCEPTED, 1, sz=2.0))
+    orders.hear(table, GRID, answer(ACCEPTED, 1, sz=2.0), 0)
     orders.request(table, action, MODIFY, k, SELL, 200_200, 2.5)
     assert (action.kind, action.cloid, table.slot[k].state) == (MODIFY, 1, MODIFYING)
-    orders.hear(table, GRID, answer(ACCEPTED, 1, sz=2.5))
+    orders.hear(table, GRID, answer(ACCEPTED, 1, sz=2.5), 0)
     orders.request(table, action, CANCEL, k, SELL, 0, 0.0)
     assert (action.kind, action.cloid, table.slot[k].state) == (CANCEL, 1, CANCELING)
     orders.request(table, action, PLACE, 0, BUY, 199_900, 2.0)

@@ -34,7 +34,7 @@ def planned(live, wishes, tolerance=3e-4, side=BUY):
     for k, (px, sz) in enumerate(wishes):
         wish.px[r, k], wish.sz[r, k] = px, sz
     plan.tolerance = tolerance
-    reconcile.plan(plan, wish, table, side)
+    reconcile.plan(plan, wish, table, side, 0)
     return plan, r, first
 
 

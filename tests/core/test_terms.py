@@ -1,5 +1,6 @@
 """The quote as a sum of terms: each driver moves its own, once, and none of them multiplies."""
 
+import itertools
 import math
 
 import pytest
@@ -180,7 +181,7 @@ def test_everything_at_once_is_the_sum_of_its_parts_and_no_product(new_desk):
     for r in range(2):
         for k, cap in caps.items():
             assert 0.0 <= terms[r, k] <= cap * (1 + 1e-9)
-        assert 1e4 * ALPHA_CAP >= abs(terms[r, quote.MICRO : quote.FUNDING].sum())
+        assert abs(terms[r, quote.MICRO : quote.FUNDING].sum()) <= 1e4 * ALPHA_CAP
     # at such a volatility each premium is at its cap, and the dearest side is no more than all caps
     premiums = terms[:, list(caps)].sum(axis=1)
     assert premiums.max() <= sum(caps.values()) * (1 + 1e-9)
@@ -231,13 +232,11 @@ def test_the_centre_falls_strictly_with_inventory_and_by_half_the_base_at_the_li
 ):
     centres, base = [], 0.0
     for share in (-1.0, -0.6, -0.2, 0.0, 0.2, 0.6, 1.0):
-        _, terms = quoted(
-            new_desk, lambda m, s=share: hold(m, 50.0 * s), gamma=gamma
-        )
+        _, terms = quoted(new_desk, lambda m, s=share: hold(m, 50.0 * s), gamma=gamma)
         signed = terms[:, [quote.INVENTORY, quote.RAMP]].sum(axis=1)
         centres.append(-0.5 * (signed[0] - signed[1]))
         base = terms[0, quote.BASE]
-    assert all(b < a for a, b in zip(centres, centres[1:], strict=False))
+    assert all(b < a for a, b in itertools.pairwise(centres))
     assert -centres[-1] >= 0.5 * base * (1 - 1e-9)
     assert centres[0] >= 0.5 * base * (1 - 1e-9)
     assert centres[3] == 0.0

@@ -33,7 +33,14 @@ def test_every_parameter_of_the_maker_has_a_consumer(name):
 
 def test_every_figure_of_the_configuration_reaches_the_maker_or_those_who_check_it():
     # what the venue and the checklist ask about; the maker itself needs none of it
-    elsewhere = {"asset", "profile", "max_leverage", "isolated", "isolated_margin_usd", "collateral"}
+    elsewhere = {
+        "asset",
+        "profile",
+        "max_leverage",
+        "isolated",
+        "isolated_margin_usd",
+        "collateral",
+    }
     read = read_attributes([CORE["params.py"]])
     assert set(config.MakerConfig.model_fields) - elsewhere <= read
     shells = [ast.parse(p.read_text()) for p in ENGINE.rglob("*.py") if p.parent.name != "core"]

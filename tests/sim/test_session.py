@@ -11,7 +11,8 @@ import pytest
 
 from engine.actions import CANCEL_ALL, HALT, MODIFY, PLACE
 from engine.core import book, orders
-from engine.core.maker import new_maker, position_limit
+from engine.core.limits import position_limit
+from engine.core.maker import new_maker
 from engine.core.orders import GONE, RESTING
 from engine.core.output import Output, drained
 from engine.core.params import new_params
