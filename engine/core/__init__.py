@@ -1,6 +1,7 @@
 """Pure decisions: no clock, no I/O, no randomness.
 
-Reading order: `book`, `ledger`, `orders` (what is), `volatility`, `intensity`, `markout`,
-`calibration` (what we learn), `glft`, `ladder`, `reconcile` (what we want), `risk` (what we may),
-`maker` (the one state machine that joins them).
+Reading order: `maker` (what an event does), `book`, `mids`, `ledger`, `attribution`, `orders` (what
+is), `beliefs` and the estimators it names (what we believe), `quote` (the sum of terms they make),
+`limits`, `risk`, `budget` (what we may), `decide`, `ladder`, `reconcile` (what we ask for),
+`output`, `report` (what we say).
 """

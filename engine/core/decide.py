@@ -20,14 +20,13 @@ from engine.core import (
     volatility,
 )
 from engine.core.book import ASK, BID
-from engine.core.orders import MAX_LEVELS
+from engine.core.orders import MAX_LEVELS, RESTING
 from engine.core.params import NS_PER_S
 from engine.events import BUY, SELL
 from engine.instrument import tick_units, to_px
 from engine.record import kernel
 
 LEVEL_GAP = 0.3  # of the half-spread, between one level and the next
-TRICKLE_NS = int(budget.TRICKLE_S * NS_PER_S)
 SOLVE_EVERY_NS = 10 * NS_PER_S
 
 
@@ -48,11 +47,7 @@ def decide(m: Any, out: Any) -> None:
         _wish(m)
     else:
         ladder.clear(m.ladder)
-    asked = out.n_actions
     _ask(m, out)
-    rest_s = budget.interval_s(m.budget, m.params.requote_ns / NS_PER_S, out.n_actions - asked)
-    if out.n_actions > asked:
-        m.next_spend_ns = max(m.next_spend_ns, m.now_ns + int(rest_s * NS_PER_S))
     m.next_quote_ns = m.now_ns + m.params.requote_ns
 
 
@@ -108,13 +103,15 @@ def _ask(m: Any, out: Any) -> None:
     """Send the fewest requests that bring our orders to the ladder: cancels first."""
     b, q = m.beliefs, m.quote
     half = min(quote.distance(q, BID), quote.distance(q, ASK))
-    m.plan.tolerance = reconcile.tolerance(
+    ample = reconcile.tolerance(
         m.params,
         volatility.sigma(b.volatility),
         volatility.effective_s(b.volatility),
         max(half, quote.cost(q, BID)),
-        budget.worth_factor(m.budget),
     )
+    m.plan.tolerance = budget.price(m.budget, ample)
+    rested = _is_rested(m)
+    spent = m.orders.requests
     for side in (BUY, SELL):
         reconcile.plan(m.plan, m.ladder, m.orders, side, m.now_ns)
         first = orders.first_slot(side)
@@ -123,22 +120,35 @@ def _ask(m: Any, out: Any) -> None:
                 _request(m, out, CANCEL, first + k, side, 0, 0.0)
     for level in range(MAX_LEVELS):
         for side in (BUY, SELL):  # they alternate, so that neither waits
-            _serve(m, out, side, level)
+            _serve(m, out, side, level, rested)
+    if m.spent_ns == m.now_ns:
+        m.sent = m.orders.requests - spent
 
 
 @kernel
-def _serve(m: Any, out: Any, side: int, level: int) -> None:
+def _is_rested(m: Any) -> bool:
+    """Return whether the request budget allows new requests after those sent last."""
+    rest_s = budget.interval_s(m.budget, m.params.requote_ns / NS_PER_S, m.sent)
+    if not budget.may_spend(m.budget, 1.0):
+        rest_s = budget.TRICKLE_S
+    return m.now_ns - m.spent_ns >= int(rest_s * NS_PER_S)
+
+
+@kernel
+def _serve(m: Any, out: Any, side: int, level: int, rested: bool) -> None:
     """Place or move the order of one wish, where the worst case and the budget allow it."""
     r = book.row(side)
-    todo = m.plan.todo[r, level]
+    todo, k = m.plan.todo[r, level], m.plan.slot[r, level]
+    px, sz = m.ladder.px[r, level], m.ladder.sz[r, level]
+    is_harmful = _is_harmful(m, side, k, px)
+    if is_harmful:
+        todo = reconcile.MOVE
     if todo == reconcile.KEEP:
         return
-    k = m.plan.slot[r, level]
-    if m.now_ns < m.orders.wait_ns[r] or not _is_paid(m, side):
-        if todo == reconcile.MOVE and _depth(m, side, m.orders.slot[k].px) < quote.cost(m.quote, r):
-            _request(m, out, CANCEL, k, side, 0, 0.0)  # it would fill for less than it costs
+    if m.now_ns < m.orders.wait_ns[r] or not (rested or _must_reduce(m, side)):
+        if is_harmful:
+            _request(m, out, CANCEL, k, side, 0, 0.0)
         return
-    px, sz = m.ladder.px[r, level], m.ladder.sz[r, level]
     worst = side * m.ledger.position + orders.exposure(m.orders, side) + sz
     fits = worst <= m.quote.limit * (1.0 + 1e-9)
     if todo == reconcile.MOVE:
@@ -151,11 +161,15 @@ def _serve(m: Any, out: Any, side: int, level: int) -> None:
 
 
 @kernel
-def _is_paid(m: Any, side: int) -> bool:
-    """Return whether a request may be spent now; getting out of a position does not wait."""
-    if budget.may_spend(m.budget, 1.0):
-        return m.now_ns >= m.next_spend_ns or _must_reduce(m, side)
-    return m.now_ns - m.spent_ns >= TRICKLE_NS
+def _is_harmful(m: Any, side: int, k: int, px: int) -> bool:
+    """Return whether slot `k` rests where it would fill for less than it costs, and less than `px`.
+
+    Such an order is not kept, whatever a request is worth.
+    """
+    if k < 0 or m.orders.slot[k].state != RESTING:
+        return False
+    least = min(quote.cost(m.quote, book.row(side)), _depth(m, side, px))
+    return _depth(m, side, m.orders.slot[k].px) < least
 
 
 @kernel
@@ -178,8 +192,8 @@ def _request(m: Any, out: Any, kind: int, k: int, side: int, px: int, sz: float)
     action.px = to_px(m.params.instrument, px)
     action.sz = sz
     budget.spend(m.budget, 1.0)
-    m.spent_ns = m.now_ns
     if kind != CANCEL:
+        m.spent_ns = m.now_ns
         r = book.row(side)
         w = m.orders.slot[k].placement
         m.orders.slot[k].placement = m.quote.placement[r]

@@ -94,8 +94,8 @@ class Maker:
     fill_ns: i8  # last fill heard
     start_ns: i8  # first accepted quote
     next_quote_ns: i8
-    next_spend_ns: i8  # until then the request budget rests
-    spent_ns: i8  # last request sent
+    spent_ns: i8  # when something was asked for last, and with how many requests
+    sent: i8
     next_solve_ns: i8
     next_epoch_ns: i8
     disconnected: i8
@@ -172,15 +172,8 @@ def _hear_account(m: Any, e: Any, out: Any) -> None:
     elif e.kind == QUOTA:
         budget.report(m.budget, e.px, e.sz)
     elif e.kind == POSITION:
-        _compare_position(m, e.sz, out)
+        risk.hear_position(m.kill, e.sz, m.now_ns)
     elif e.kind == STOP and risk.latch(m.kill, risk.MANUAL, m.now_ns):
-        _halt(m, out)
-
-
-@kernel
-def _compare_position(m: Any, venues: float, out: Any) -> None:
-    """Hear what the venue says we hold."""
-    if risk.check_position(m.kill, m.params, m.ledger.position, venues, m.fill_ns, m.now_ns):
         _halt(m, out)
 
 
@@ -222,7 +215,8 @@ def _each_second(m: Any, out: Any) -> None:
         k = markout.next_learned(b.markouts)
     # a jump is measured by what was usual before it
     move, sigma = volatility.move(b.volatility), volatility.continuous_sigma(b.volatility)
-    if risk.check_move(m.kill, move, sigma, m.now_ns) or limits.is_stuck(m):
+    is_lost = risk.check_position(m.kill, m.params, m.ledger.position, m.fill_ns, m.now_ns)
+    if risk.check_move(m.kill, move, sigma, m.now_ns) or limits.is_stuck(m) or is_lost:
         _halt(m, out)
 
 
@@ -333,4 +327,4 @@ def _halt(m: Any, out: Any) -> None:
     halt.code = m.kill.reason
     cancel = output.next_action(out, m.now_ns)
     cancel.kind = CANCEL_ALL
-    orders.cancel_all(m.orders)
+    orders.cancel_all(m.orders, m.now_ns)

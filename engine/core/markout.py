@@ -17,6 +17,7 @@ HORIZONS = 5
 PRIMARY = 1  # 5 s
 PRIOR_OUTCOMES = 20.0
 PRIOR_COST = 0.3  # of σ√5s: what a random walk that is somewhat informed would take
+KEEP = 0.5 ** (1 / 500)  # per outcome: what a fill cost last week is not what it costs now
 CAUTION = 0.67  # standard errors of the cost that a quote is charged besides its mean
 FAR_NS = 2**62
 S = 1_000_000_000
@@ -64,6 +65,7 @@ class Markouts:
     learned: i8  # outcomes handed to the learners: those before it in the ring
     due_ns: i8  # nothing can be resolved before
     outcomes: i8  # primary markouts resolved in this session
+    weight: f8  # of those remembered
     cost_sum_bps: f8
     cost_sq_bps: f8
 
@@ -132,8 +134,9 @@ def next_learned(m: Any) -> int:
 @kernel
 def _learn(m: Any, cost_bps: float) -> None:
     m.outcomes += 1
-    m.cost_sum_bps += cost_bps
-    m.cost_sq_bps += cost_bps * cost_bps
+    m.weight = KEEP * m.weight + 1.0
+    m.cost_sum_bps = KEEP * m.cost_sum_bps + cost_bps
+    m.cost_sq_bps = KEEP * m.cost_sq_bps + cost_bps * cost_bps
 
 
 @kernel
@@ -159,7 +162,7 @@ def expected_cost(m: Any, sigma: float) -> float:
     """
     prior = PRIOR_COST * sigma * math.sqrt(5.0)
     total = PRIOR_OUTCOMES * prior + 1e-4 * m.cost_sum_bps
-    return max(total / (PRIOR_OUTCOMES + m.outcomes), 0.0)
+    return max(total / (PRIOR_OUTCOMES + m.weight), 0.0)
 
 
 @kernel
@@ -169,8 +172,8 @@ def cost_error(m: Any, sigma: float) -> float:
     The prior's 20 outcomes scatter by σ·√5 each, ours by what was seen.
     """
     scatter = 0.0
-    if m.outcomes > 0:
-        mean = m.cost_sum_bps / m.outcomes
-        scatter = 1e-8 * max(m.cost_sq_bps - m.outcomes * mean * mean, 0.0)
-    n = PRIOR_OUTCOMES + m.outcomes
+    if m.weight > 0.0:
+        mean = m.cost_sum_bps / m.weight
+        scatter = 1e-8 * max(m.cost_sq_bps - m.weight * mean * mean, 0.0)
+    n = PRIOR_OUTCOMES + m.weight
     return math.sqrt((PRIOR_OUTCOMES * 5.0 * sigma * sigma + scatter) / n / n)

@@ -179,8 +179,9 @@ def exposure(orders: Any, side: int) -> float:
 
 
 @kernel
-def cancel_all(orders: Any) -> None:
+def cancel_all(orders: Any, now_ns: int) -> None:
     """Mark every live order as being cancelled: a cancel-all is on its way."""
     for k in range(SLOTS):
         if orders.slot[k].state != GONE:
             orders.slot[k].state = CANCELING
+            orders.slot[k].ts_ns = now_ns

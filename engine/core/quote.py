@@ -77,6 +77,7 @@ N = len(TERMS)
 
 FULL_SKEW = 0.5  # of the base: how far the centre has moved when the limit of now is reached
 SIGNAL_SHARE = 0.8  # of the half-spread: signals alone never bring a quote to the mid
+FUNDING_MAX = 5e-4
 HOLD_MIN_S, HOLD_MAX_S = 60.0, 3_600.0
 
 
@@ -237,7 +238,8 @@ def _write_centre(q: Any, b: Any, r: int, side: int) -> None:
     for k in range(SIGNALS):
         signals[k] *= -side * scale
     q.placement[r].alpha = side * scale * total
-    t[r, FUNDING] = side * b.funding_hourly * hold_s(b, t[r, BASE]) / 3_600.0
+    paid = b.funding_hourly * hold_s(b, t[r, BASE]) / 3_600.0
+    t[r, FUNDING] = side * min(max(paid, -FUNDING_MAX), FUNDING_MAX)
 
 
 @kernel

@@ -15,7 +15,7 @@ from engine.record import f8, i8, kernel, record
 KEEP, PLACE_NEW, MOVE = 0, 1, 2
 SIZE_TOLERANCE = 0.5
 NOISE_S = 5.0  # a move of the primary horizon's usual size is not worth a request
-SIGMA_WEIGHT_S = 300.0  # seconds of market data at which σ counts as much as the fees
+SIGMA_WEIGHT_S = 30.0  # seconds of market data at which σ counts as much as the fees
 TOLERANCE_MAX = 15e-4
 HALF_SPREAD_SHARE = 0.25  # a quote is never left farther off than this share of its distance
 
@@ -34,17 +34,16 @@ class Plan:
 
 
 @kernel
-def tolerance(p: Any, sigma: float, seconds: float, half_spread: float, worth: float) -> float:
-    """Return how far a resting quote may be from the wish, relative: what a request is worth.
+def tolerance(p: Any, sigma: float, seconds: float, half_spread: float) -> float:
+    """Return how far a resting quote may be from the wish, relative, where requests are ample.
 
     A round trip of fees at first, then, as σ becomes known, the usual move of 5 s; at most a
-    quarter of the half-spread, and dearer by `worth` as the request budget runs out
-    (docs/model.md, "Orders and requests").
+    quarter of the half-spread (docs/model.md, "Orders and requests").
     """
     known = seconds / (seconds + SIGMA_WEIGHT_S)
     moved = sigma * math.sqrt(NOISE_S)
     wished = (1.0 - known) * p.max_diff + known * moved
-    return min(worth * min(wished, HALF_SPREAD_SHARE * half_spread), TOLERANCE_MAX)
+    return min(wished, HALF_SPREAD_SHARE * half_spread, TOLERANCE_MAX)
 
 
 @kernel

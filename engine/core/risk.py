@@ -56,6 +56,8 @@ class KillSwitch:
     pauses: i8  # ever
     refusals: i8
     refused_ns: i8  # first of those counted
+    venue_position: f8  # as last reported
+    reported_ns: i8  # when; 0 where there is nothing to compare
     reducing_ns: i8  # when inventory was last small or had a quote that reduces it
 
 
@@ -161,10 +163,23 @@ def check_move(k: Any, move: float, sigma: float, now_ns: int) -> bool:
 
 
 @kernel
-def check_position(k: Any, p: Any, ours: float, venues: float, fill_ns: int, now_ns: int) -> bool:
-    """Trip where the venue's account of our position differs and no late fill explains it."""
-    is_lost = abs(venues - ours) > LOST_SHARE * p.max_position
-    return is_lost and now_ns - fill_ns > LOST_NS and latch(k, LIQUIDATION, now_ns)
+def hear_position(k: Any, venues: float, now_ns: int) -> None:
+    """Remember what the venue says we hold."""
+    k.venue_position = venues
+    k.reported_ns = now_ns
+
+
+@kernel
+def check_position(k: Any, p: Any, ours: float, fill_ns: int, now_ns: int) -> bool:
+    """Trip where the venue's account of our position still differs after 5 s without a fill.
+
+    A fill after the report makes it old: the next one is compared.
+    """
+    is_told = k.reported_ns > 0 and fill_ns < k.reported_ns - LOST_NS
+    is_lost = abs(k.venue_position - ours) > LOST_SHARE * p.max_position
+    return (
+        is_told and is_lost and now_ns - k.reported_ns > LOST_NS and latch(k, LIQUIDATION, now_ns)
+    )
 
 
 @kernel

@@ -36,14 +36,22 @@ def keep_table(table: Any, asset: str, path: Path) -> None:
     draft.replace(path)
 
 
-def seed_from(table: Any, asset: str, path: Path) -> int:
-    """Seed a table from a file; return the states seeded, none where there is nothing to use.
+def seed_from(table: Any, asset: str, kept: Path, begun: Path) -> int:
+    """Seed the table of a run that begins; return the states seeded.
+
+    Parameters
+    ----------
+    kept : the file of the asset, which its newest run keeps replacing
+    begun : the file of this run, copied from `kept` once: a run that is started again begins with
+        what it began with before
 
     A table that another layout of the engine wrote is nothing to use: the run starts cold.
     """
+    if not begun.exists():
+        begun.write_bytes(kept.read_bytes() if kept.exists() else b"")
     try:
-        return seed(table, path.read_bytes(), asset)
-    except (FileNotFoundError, SchemaMismatchError):
+        return seed(table, begun.read_bytes(), asset) if begun.stat().st_size else 0
+    except SchemaMismatchError:
         return 0
 
 

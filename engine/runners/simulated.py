@@ -138,7 +138,7 @@ def _resume(spec: RunSpec, home: Home) -> tuple[Checkpoint, Feed]:
             sample_s=spec.sample_s,
         )
         point = Checkpoint(feed.start_ns, 0, session, feed.dump(), zeros(Event, 0))
-        seed_from(_q_table(point), spec.asset, home.table(spec.asset))
+        seed_from(_q_table(point), spec.asset, home.table(spec.asset), home.seed(spec.run))
         return point, feed
     feed.load(point.feed, point.hours)
     return point, feed

@@ -7,7 +7,7 @@ our fills never exceed the volume that traded.
 
 Two fill models: `THROUGH` counts only prints *through* our price (the pessimistic one, which gates
 judge); `QUEUE` also counts prints at our price behind everything displayed when we joined, with
-cancels assumed to happen behind us (docs/model.md, eqs. 21-22).
+cancels assumed to happen behind us (docs/model.md, "A venue on paper").
 """
 
 import math

@@ -54,6 +54,10 @@ class Home:
         """Return the file that carries an asset's Q-table from one run to the next."""
         return self._directory("state") / f"{_checked(asset.lower().replace(':', '-'))}.qtable"
 
+    def seed(self, run: str) -> Path:
+        """Return the file with the Q-table a run began with; empty where it began with none."""
+        return self._directory("state") / f"{_checked(run)}.seed"
+
     def _directory(self, name: str = "") -> Path:
         path = Path(self.root) / name
         path.mkdir(mode=0o750, parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from engine.actions import CANCEL, CANCEL_ALL, HALT, MODIFY, PLACE
 from engine.config import MakerConfig
-from engine.core import orders, risk
+from engine.core import orders, quote, risk
 from engine.core.orders import CANCELING, GONE, RESTING
 from engine.events import (
     BUY,
@@ -76,6 +76,8 @@ def be_liquidated(desk):
     for t in range(2, 8):
         desk.book(float(t))
     desk.hear(POSITION, 8.0, sz=0.0)
+    for t in range(9, 16):
+        desk.book(float(t))
 
 
 def be_stuck(desk):
@@ -174,6 +176,17 @@ def test_a_position_that_a_late_fill_explains_is_no_liquidation(new_desk):
     desk = quoting(new_desk)
     desk.fill(1.0, BUY, 20.0, 30.0)
     desk.hear(POSITION, 2.0, sz=0.0)
+    for t in range(3, 12):
+        desk.book(float(t))
+    assert desk.maker.kill.reason == risk.ARMED
+
+
+def test_what_the_venue_said_before_our_fills_is_no_liquidation(new_desk):
+    desk = quoting(new_desk)
+    desk.hear(POSITION, 0.5, sz=0.0)
+    desk.fill(1.0, BUY, 20.0, 30.0)
+    for t in range(2, 60):
+        desk.answer(t + 0.2, desk.book(float(t)))
     assert desk.maker.kill.reason == risk.ARMED
 
 
@@ -213,6 +226,32 @@ def test_a_quote_the_mid_has_passed_is_pulled_however_few_requests_are_left(new_
         desk.answer(t + 0.3, desk.book(float(t), 20.05, 20.07))
     units = desk.maker.params.instrument.units_per_usd
     assert all(o.px / units > 20.06 for o in live(desk) if o.side == SELL)
+
+
+@pytest.mark.parametrize("headroom", [0.9, 0.2, 0.07, 0.01])
+def test_no_quote_is_kept_where_it_would_fill_for_less_than_it_costs(new_desk, headroom):
+    desk = quoting(new_desk)
+    desk.hear(QUOTA, 0.3, px=1e4 * (1 - headroom), sz=1e4)
+    units, t = desk.maker.params.instrument.units_per_usd, 1.0
+    for n in range(30):  # the mid creeps up by half a bp at a time
+        mid = 20.0 + 0.001 * n
+        desk.answer(t + 0.3, desk.book(t, round(mid - 0.01, 4), round(mid + 0.01, 4)))
+        t += 1.0
+        depths = [o.px / units / mid - 1.0 for o in live(desk) if o.side == SELL]
+        assert all(depth >= quote.cost(desk.maker.quote, 1) for depth in depths)
+
+
+def test_in_a_trickle_of_requests_the_side_that_reduces_is_not_starved(new_desk):
+    desk = quoting(new_desk)
+    desk.fill(1.0, BUY, 20.0, 10.0)
+    desk.hear(QUOTA, 1.1, px=9_990.0, sz=1e4)
+    reducing = 0
+    for n in range(1, 300):
+        t, mid = 2.0 * n, 20.0 + 0.03 * ((n // 4) % 3)  # moves again before ten seconds are over
+        desk.answer(t + 0.3, desk.book(t, round(mid - 0.01, 3), round(mid + 0.01, 3)))
+        reducing += any(o.side == SELL for o in live(desk))
+    assert desk.maker.kill.reason == risk.ARMED
+    assert reducing > 150
 
 
 def test_requests_that_ran_out_do_not_end_the_quoting_for_ever(new_desk):
@@ -311,7 +350,7 @@ def test_a_better_posterior_brings_the_floor_down_again(new_desk):
     widths = []
     for t, (n, cost_bps) in enumerate(((20, 30.0), (2_000, 0.5))):
         k = desk.maker.beliefs.markouts
-        k.outcomes, k.cost_sum_bps, k.cost_sq_bps = n, n * cost_bps, n * cost_bps**2
+        k.weight, k.cost_sum_bps, k.cost_sq_bps = n, n * cost_bps, n * cost_bps**2
         desk.book(1.0 + t)
         widths.append(float(desk.maker.quote.terms[0, 4:6].sum()))
     assert widths[1] < 0.2 * widths[0]

@@ -168,7 +168,7 @@ def test_the_quote_pays_for_the_fee_and_adverse_selection_whatever_the_inventory
     desk.fill(1.0, BUY, 20.0, 45.0)
     m = desk.maker
     b = m.beliefs.markouts
-    b.outcomes, b.cost_sum_bps, b.cost_sq_bps = 20_000, 20_000 * 7.0, 20_000 * 49.0
+    b.weight, b.cost_sum_bps, b.cost_sq_bps = 20_000, 20_000 * 7.0, 20_000 * 49.0
     desk.book(2.0)
     assert half_spread(desk, SELL) >= 8.4e-4
     assert half_spread(desk, BUY) > half_spread(desk, SELL)

@@ -101,11 +101,11 @@ def test_cost_of_adverse_selection_shrinks_to_its_prior():
     prior = PRIOR_COST * sigma * math.sqrt(5.0)
     m = zeros(Markouts)[0]
     assert markout.expected_cost(m, sigma) == pytest.approx(prior)
-    m.outcomes, m.cost_sum_bps = 20, 20 * 8.0  # as many outcomes as the prior weighs
+    m.weight, m.cost_sum_bps = 20, 20 * 8.0  # as many outcomes as the prior weighs
     assert markout.expected_cost(m, sigma) == pytest.approx(0.5 * (prior + 8e-4))
-    m.outcomes, m.cost_sum_bps = 20_000, 20_000 * 8.0
+    m.weight, m.cost_sum_bps = 20_000, 20_000 * 8.0
     assert markout.expected_cost(m, sigma) == pytest.approx(8e-4, rel=1e-2)
-    m.outcomes, m.cost_sum_bps = 20_000, -20_000 * 8.0
+    m.weight, m.cost_sum_bps = 20_000, -20_000 * 8.0
     assert markout.expected_cost(m, sigma) == 0.0  # a run of luck is no reason to quote inside
 
 

@@ -165,7 +165,7 @@ def test_cancel_all_marks_whatever_lives():
     table = zeros(Orders)[0]
     for k, state in enumerate(STATES.values()):
         table.slot[k].state = state
-    orders.cancel_all(table)
+    orders.cancel_all(table, 7)
     assert [int(table.slot[k].state) for k in range(5)] == [GONE] + [CANCELING] * 4
     assert all(table.slot[k].state == GONE for k in range(5, SLOTS))
 

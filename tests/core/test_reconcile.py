@@ -121,9 +121,8 @@ def test_the_tolerance_begins_at_the_fees_and_ends_at_the_noise():
     p = zeros(Params)[0]
     p.max_diff = 3e-4
     wide = 50e-4
-    assert reconcile.tolerance(p, 1e-4, 0.0, wide, 1.0) == pytest.approx(3e-4)
-    assert reconcile.tolerance(p, 1e-4, 1e9, wide, 1.0) == pytest.approx(1e-4 * 5**0.5)
-    assert reconcile.tolerance(p, 1e-4, 0.0, 4e-4, 1.0) == pytest.approx(1e-4)  # near quotes
-    assert reconcile.tolerance(p, 1e-4, 0.0, wide, 3.0) == pytest.approx(9e-4)  # dear requests
-    assert reconcile.tolerance(p, 1.0, 1e9, 1.0, 3.0) == pytest.approx(15e-4)
+    assert reconcile.tolerance(p, 1e-4, 0.0, wide) == pytest.approx(3e-4)
+    assert reconcile.tolerance(p, 1e-4, 1e9, wide) == pytest.approx(1e-4 * 5**0.5)
+    assert reconcile.tolerance(p, 1e-4, 0.0, 4e-4) == pytest.approx(1e-4)  # near quotes
+    assert reconcile.tolerance(p, 1.0, 1e9, 1.0) == pytest.approx(15e-4)
     assert orders.first_slot(SELL) == MAX_LEVELS

@@ -146,18 +146,27 @@ def test_a_cascade_pauses_and_a_crash_trips(move, sigma, paused, trips):
 
 
 @pytest.mark.parametrize(
-    ("ours", "venues", "fill_s", "trips"),
+    ("venues", "fill_s", "trips"),
     [
-        (10.0, 10.0, 0, False),
-        (10.0, 1.0, 0, False),  # 9 of a limit of 50 is less than a fifth
-        (10.0, -1.0, 0, True),
-        (10.0, -1.0, 6, False),  # a fill of four seconds ago may explain it
+        (10.0, 0, False),
+        (1.0, 0, False),  # 9 of a limit of 50 is less than a fifth
+        (-1.0, 0, True),
+        (-1.0, 7, False),  # a fill just before the report may not be in it yet
+        (-1.0, 12, False),  # one after it makes it old
     ],
 )
-def test_a_position_the_venue_does_not_know_of_is_a_liquidation(ours, venues, fill_s, trips):
+def test_a_position_the_venue_does_not_know_of_is_a_liquidation(venues, fill_s, trips):
     k, p = new()
-    assert risk.check_position(k, p, ours, venues, DAY + fill_s * S, DAY + 10 * S) == trips
+    risk.hear_position(k, venues, DAY + 10 * S)
+    fill_ns = DAY + fill_s * S
+    assert not risk.check_position(k, p, 10.0, fill_ns, DAY + 15 * S)
+    assert risk.check_position(k, p, 10.0, fill_ns, DAY + 16 * S) == trips
     assert k.reason == (risk.LIQUIDATION if trips else ARMED)
+
+
+def test_nothing_is_lost_before_the_venue_has_said_anything():
+    k, p = new()
+    assert not risk.check_position(k, p, 50.0, 0, DAY)
 
 
 def test_inventory_without_a_reducing_quote_for_a_minute_trips():

@@ -36,15 +36,16 @@ def move_sigma(m):
 def fill_badly(m):
     """Five fills that lost 8 bps each, give or take nothing."""
     k = m.beliefs.markouts
-    k.outcomes, k.cost_sum_bps, k.cost_sq_bps = 5, 40.0, 320.0
+    k.outcomes = k.weight = 5
+    k.cost_sum_bps, k.cost_sq_bps = 40.0, 320.0
 
 
 def scatter(m):
     """Outcomes as the prior expects them on average, but far apart."""
     k = m.beliefs.markouts
     sigma = volatility.sigma(m.beliefs.volatility)
-    k.outcomes, k.cost_sum_bps = 100, 100 * 1e4 * 0.3 * sigma * math.sqrt(5.0)
-    k.cost_sq_bps = 1e6
+    k.outcomes = k.weight = 100
+    k.cost_sum_bps, k.cost_sq_bps = 100 * 1e4 * 0.3 * sigma * math.sqrt(5.0), 1e6
 
 
 def extreme(m):

@@ -89,3 +89,23 @@ def test_a_spoiled_table_is_refused():
     with pytest.raises(ValueError, match="not finite"):
         seed(fresh, save_table(spoiled, "HYPE"), "HYPE")
     assert not np.any(fresh.weight)
+
+
+def test_a_run_that_starts_again_begins_with_what_it_began_with(tmp_path):
+    kept, begun = tmp_path / "hype.qtable", tmp_path / "run.seed"
+    first, again, other = (zeros(QTable)[0] for _ in range(3))
+    for table in (first, again, other):
+        q_table.start(table, asset_hash("HYPE"), 1)
+    assert seeding.seed_from(first, "HYPE", kept, begun) == 0
+    q_table.open_epoch(first, 3, 1)
+    q_table.learn(first, 3, 1, 5.0, 5.0)
+    seeding.keep_table(first, "HYPE", kept)
+    assert seeding.seed_from(again, "HYPE", kept, begun) == 0
+    assert seeding.seed_from(other, "HYPE", kept, tmp_path / "next.seed") == 1
+
+
+def test_a_table_of_another_layout_is_nothing_to_use(tmp_path):
+    table = zeros(QTable)[0]
+    q_table.start(table, asset_hash("HYPE"), 1)
+    (tmp_path / "hype.qtable").write_bytes(b"HYPE\n" + bytes(100))
+    assert seeding.seed_from(table, "HYPE", tmp_path / "hype.qtable", tmp_path / "r.seed") == 0
