@@ -36,6 +36,8 @@ deploy: $(RUN)  ## create the work pool and apply prefect.yaml to the server of 
 
 bench: $(DEV)  ## every figure the README states
 	$(BIN)/python -m benchmarks.simulated_week
+	$(BIN)/python -m benchmarks.replay
+	$(BIN)/python -m benchmarks.scenarios
 
 lock:  ## resolve the dependencies anew
 	$(BIN)/uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q \

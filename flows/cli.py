@@ -315,6 +315,36 @@ def daily(
 
 
 @app.command()
+def explain(
+    market: Annotated[str, typer.Argument(help="A tape, or an asset of the simulated venue.")],
+    at: Annotated[str, typer.Option(help="1h30m after the start, or 2025-09-04T12:30:00 UTC.")],
+    capital_usd: Capital = 1000.0,
+    scenario: ScenarioName = None,
+    seed: Seed = 7,
+    as_json: AsJson = False,
+) -> None:
+    """Take the quote of one moment apart: every term in bps, adding up to its distance."""
+    from engine.runners.explain import explain as take_apart
+    from flows.show import progress
+
+    if market.endswith(".tape"):
+        from engine.store.tape import tape_info as read_info
+
+        asset = read_info(Path(market)).asset
+        spec = _spec(asset, capital_usd, tape=Path(market))
+    else:
+        spec = _spec(market, capital_usd, scenario=scenario, seed=seed)
+    with progress(f"playing {spec.asset} to {at}", as_json):
+        explanation = take_apart(spec, at)
+    if as_json:
+        _print_json(explanation.model_dump(mode="json"))
+        return
+    from flows.explain import show
+
+    show(explanation)
+
+
+@app.command()
 def up(
     home: HomeDir = None,
     port: Annotated[int, typer.Option(help="Loopback port of the pages.")] = 4200,

@@ -284,6 +284,7 @@ def _take_fill(m: Any, e: Any, out: Any) -> None:
     mid = mids.before(m.mids, e.ts_ns) if m.mid > 0.0 else e.px
     attribution.fill(m.attribution, e.side, e.px, e.sz, e.extra, mid, m.mid if m.mid > 0.0 else mid)
     budget.earn(m.budget, e.px * e.sz)
+    m.sent = 0  # what a fill earns pays for its replacement at once
     m.fill_ns = m.now_ns
     if m.mid > 0.0:
         _learn_of_fill(m, e, mid)

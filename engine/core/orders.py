@@ -29,7 +29,7 @@ SLOTS = 2 * MAX_LEVELS
 GONE, RESTING, PLACING, CANCELING, MODIFYING = 0, 1, 2, 3, 4
 PATIENCE_NS = 30_000_000_000  # an answer that takes longer is asked for again, by a cancel
 REFUSALS = 3  # in a row, of a kind that asking again does not mend
-WAIT_NS, WAITS = 5_000_000_000, 5  # 5 s, doubling five times to 160 s
+WAIT_NS, WAITS = 5_000_000_000, 3  # 5 s, doubling three times to 40 s
 
 
 @record

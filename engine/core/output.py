@@ -103,6 +103,7 @@ class Sample:
     lead_lag_ms: f8
     lead_lag_significant: i8
     staleness: f8
+    pauses: i8
 
 
 @record

@@ -118,6 +118,7 @@ def _say_sample(m: Any, out: Any) -> None:
     s.own_fills = m.ledger.fills
     s.headroom = budget.headroom(m.budget)
     s.gamma = m.quote.gamma
+    s.pauses = m.kill.pauses
     _say_profit(s, m.attribution)
     _say_learning(s, m.beliefs)
     _say_signals(s, m)

@@ -179,7 +179,7 @@ def brier(t: Any) -> float:
 
 @kernel
 def base_brier(t: Any) -> float:
-    """Return the same for the running base rate."""
+    """Return the same for the running base rate; NaN before the first outcome."""
     return t.rate_squares / t.remembered if t.n > 0 else math.nan
 
 

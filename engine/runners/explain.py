@@ -178,7 +178,7 @@ def _explanation(asset: str, m: Any) -> Explanation:
 
 def _side(m: Any, side: int) -> Side:
     r = row(side)
-    terms = {name: 1e4 * float(m.quote.terms[r, k]) for k, name in enumerate(quote.TERMS)}
+    terms = {name: 1e4 * float(m.quote.terms[r, k]) + 0.0 for k, name in enumerate(quote.TERMS)}
     quoted = m.ladder.sz[r, 0] > 0.0
     return Side(
         side="bid" if side == BUY else "ask",

@@ -23,7 +23,7 @@ _COLUMNS = {
     "spread_usd:f adverse_usd:f inventory_usd:f fees_usd:f funding_usd:f "
     "alpha_micro_bps:f alpha_flow_bps:f alpha_lead_bps:f alpha_cross_bps:f "
     "brier:f brier_base:f skill:f headroom:f regime:i gamma:f alpha_trust:f lead_lag_ms:f "
-    "lead_lag_significant:i staleness:f tox_trust:f",
+    "lead_lag_significant:i staleness:f pauses:i tox_trust:f",
     "event": "name:s! body:j",
 }
 

@@ -127,7 +127,7 @@ def test_a_fall_against_a_full_position_stops_at_the_tier_of_the_account(config_
     assert 0.9 * tier < max(lost) <= tier
 
 
-@pytest.mark.parametrize(("headroom", "two_sided"), [(0.07, 0.5), (0.03, 0.25)])
+@pytest.mark.parametrize(("headroom", "two_sided"), [(0.07, 0.5), (0.03, 0.5)])
 def test_an_hour_with_hardly_a_request_left_stays_two_sided_and_within_them(
     config_of, an_hour, headroom, two_sided
 ):
@@ -148,7 +148,7 @@ def test_an_hour_with_hardly_a_request_left_stays_two_sided_and_within_them(
     n = play(fed, an_hour, 3600.0)
     earned = m.ledger.volume_usd
     assert m.orders.requests <= 0.2 * (free + earned) + 20  # an hour's share of a day, and a start
-    assert m.orders.requests < 0.2 * n.orders.requests
+    assert m.orders.requests < 0.35 * n.orders.requests
     assert seconds["both"] > two_sided * seconds["all"]
     assert seconds["any"] > 0.8 * seconds["all"]
     assert m.kill.reason == risk.ARMED

@@ -28,4 +28,5 @@ ALTER TABLE samples ADD COLUMN alpha_trust DOUBLE;
 ALTER TABLE samples ADD COLUMN lead_lag_ms DOUBLE;
 ALTER TABLE samples ADD COLUMN lead_lag_significant BIGINT;
 ALTER TABLE samples ADD COLUMN staleness DOUBLE;
+ALTER TABLE samples ADD COLUMN pauses BIGINT;
 ALTER TABLE samples ADD COLUMN tox_trust DOUBLE;
