@@ -92,6 +92,7 @@ def viability(
     as_json: AsJson = False,
 ) -> None:
     """Judge whether an asset is worth quoting: the table, the red flags, the decision."""
+    from engine.derive.decisions import decision_tree, hip3_points
     from engine.derive.viability import assess
     from engine.policy import load_policy
     from flows.show import console, progress, rows_table
@@ -99,13 +100,19 @@ def viability(
     spec = _spec(asset, capital_usd, venue=venue, scenario=scenario, seed=seed, tape=tape)
     with progress(f"measuring {asset}", as_json):
         facts = _facts(spec)
-    report = assess(facts, capital_usd, load_policy())
+    policy = load_policy()
+    report = assess(facts, capital_usd, policy)
     if as_json:
         _print_json({"facts": facts.model_dump(), "report": report.model_dump()})
         return
     rows = [row.model_dump(exclude={"why"}) for row in report.rows]
     console.print(rows_table(f"{asset}, a {report.asset_type}", rows))
     console.print(f"[bold]{report.decision.replace('_', ' ')}[/]  {report.reason}")
+    path = decision_tree(facts, capital_usd, policy)
+    for step in (*path.steps, path.outcome):
+        console.print(f"[dim]→ {step}[/]")
+    for point in hip3_points(facts, policy):
+        console.print(f"[dim]· {point.name}: {point.fact}; {point.consequence}[/]")
     for note in facts.notes:
         console.print(f"[dim]· {note}[/]")
 
