@@ -117,7 +117,7 @@ def trade(
 
 
 def warm() -> None:
-    """Load or compile the kernels of a run: half a minute after the engine has changed."""
+    """Load or compile the kernels of a run: about a minute after the engine has changed."""
     sessions, outputs, events = zeros(Session), zeros(Output), zeros(Event, 1)
     run(sessions, events, 0, 0, outputs)
 

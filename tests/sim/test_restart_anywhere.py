@@ -73,11 +73,11 @@ class Play:
         """Play all of it with a restart at each of the times; return state and what was said."""
         sessions, said = self.session(), {name: b"" for name in ROWS}
         for until_ns in (*sorted(cuts), self.end_ns):
+            sessions = load_state(Session, dump_state(sessions))
             done = False
             while not done:
                 done = run(sessions, self.events, len(self.events), until_ns, self.out)
                 self.take(said)
-            sessions = load_state(Session, dump_state(sessions))
         return sessions, said
 
     def take(self, said):
