@@ -56,7 +56,7 @@ def close(s: Any) -> bool:
     """End the sweep that is open; return whether there was one."""
     if s.side == 0:
         return False
-    scale = abs(s.touch)
+    scale = max(abs(s.touch), 1)  # a price of less than one unit is no price
     s.excess = (s.worst - s.touch) / scale
     s.gap = (s.behind - s.worst) / scale
     s.side = 0
