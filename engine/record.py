@@ -105,7 +105,8 @@ def kernel(function: Callable[..., Any]) -> Any:
     """
     if not JIT:
         return function
-    compiled: Any = numba.njit(cache=True, error_model="numpy", no_cfunc_wrapper=True)(function)
+    options: Any = {"cache": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+    compiled: Any = numba.njit(**options)(function)
     typed = compiled.get_call_template
     # numba would compile a kernel anew for every constant it is called with
     compiled.get_call_template = lambda args, kws: typed(
