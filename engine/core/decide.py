@@ -90,12 +90,12 @@ def _open_epoch(m: Any) -> None:
         (bid - ask) / max(bid + ask, 1e-12),
     )
     arm = q_table.choose(b.q_table, state)
-    q_table.open_epoch(b.q_table, state, arm)
     for r in range(2):
         w = m.quote.placement[r]
         w.state = state
         w.arm = arm
         w.propensity = q_table.propensity(b.q_table, state, arm)
+    q_table.open_epoch(b.q_table, state, arm)
 
 
 @kernel

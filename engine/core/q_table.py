@@ -84,7 +84,7 @@ def state_of(inventory_ratio: float, volatility_ratio: float, imbalance: float) 
     ----------
     inventory_ratio : position / limit, signed; cut at ±5 % and ±20 %
     volatility_ratio : fast σ / slow σ; cut at 0.8 and 1.2
-    imbalance : (bid size - ask size) / (bid size + ask size) at the touch; cut at ±0.2
+    imbalance : (bid size - ask size) / (bid size + ask size) near the touch; cut at ±0.2
     """
     side = _third(inventory_ratio, -0.05, 0.05) - 1
     inventory = 2 + side * (2 if abs(inventory_ratio) > 0.2 else 1)
