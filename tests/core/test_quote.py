@@ -18,6 +18,7 @@ from engine.core.volatility import NULL_LAG
 from engine.derive.decisions import derive_config
 from engine.derive.facts import MarketFacts
 from engine.events import BUY, LEVEL, SELL, TIMER, TRADE, Event
+from engine.instrument import passive_units, tick_units
 from engine.policy import load_policy
 from engine.record import zeros
 from engine.sim.market import HOUR_NS
@@ -165,10 +166,17 @@ def test_every_requote_of_a_played_market_keeps_the_laws(asset):
 # -- states to perturb: wishing again at the same instant moves nothing but the quote
 
 
+class States(dict):
+    """Hypothesis prints what a test was given; half a megabyte a maker is too much."""
+
+    def __repr__(self):
+        return "states"
+
+
 @pytest.fixture(scope="module")
 def states():
     """Makers as they were at some moments of each market, by asset."""
-    found = {}
+    found = States()
     for asset in MARKETS:
         config = configured(asset, gamma=0.5)
         kept = [np.array([m]) for m in requotes(config, 25, 60 * S)]
@@ -335,6 +343,33 @@ def test_a_whole_market_at_ten_times_the_price_is_quoted_the_same(asset):
         seen += bool(a.quote.ts_ns)
     assert seen > 400
     assert a.orders.requests == b.orders.requests > 50
+
+
+@settings(max_examples=60, deadline=None)
+@given(where=any_state, side=st.sampled_from([BUY, SELL]), share=st.floats(0.5, 1.0))
+def test_a_quote_that_wants_to_cross_stops_behind_the_other_side(states, where, side, share):
+    def eager(m):
+        """Hold what this side would reduce, and expect the mid to run away from it."""
+        m.ledger.position = -side * share * m.params.max_position
+        m.beliefs.funding_hourly = -side * 1.0
+        a = m.beliefs.alpha
+        a.beta[:], a.n, a.gain, a.gain_sq = 0.0, 10_000, 1.0, 1e-4
+        a.beta[MICRO] = 1.0
+        m.beliefs.signals[MICRO] = side * 5e-4
+        m.params.maker_fee = m.params.half_spread_floor = 0.0
+        m.beliefs.markouts.weight = 1e6  # fills cost nothing, it is known
+        m.beliefs.markouts.cost_sum_bps = m.beliefs.markouts.cost_sq_bps = 0.0
+        i = m.params.instrument
+        bid = passive_units(i, BUY, float(m.mid))
+        m.book.px[0, 0], m.book.px[1, 0] = bid, bid + tick_units(i, bid)  # a tick wide
+
+    m = again(pick(states, where), eager)
+    r = book.row(side)
+    assert m.ladder.sz[r, 0] > 0.0
+    wished = m.mid * (1.0 - side * quote.distance(m.quote, r))
+    assert side * (wished - px_of(m, m.book.px[1 - r, 0])) > 0.0  # through the other side's touch
+    check_sum(m)
+    check_passive(m)
 
 
 # -- what may be charged, and what may be given away
