@@ -150,7 +150,7 @@ def _solve(a: Any) -> None:
 @kernel
 def trust(a: Any) -> float:
     """Return how far the forecasts are believed, 0 to 1: by their gain out of sample."""
-    if a.n < WARM_PAIRS or a.gain <= 0.0:
+    if a.n < WARM_PAIRS or a.gain <= 0.0 or a.gain_sq <= 0.0:
         return 0.0
     return min(a.gain / math.sqrt(a.gain_sq) / FULL_TRUST, 1.0)
 

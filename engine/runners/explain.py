@@ -86,17 +86,17 @@ def _play(spec: AssetSpec, config: MakerConfig, at: str) -> Any:
         feed = TapeFeed(Path(spec.tape), 0)
     else:
         feed = SimulatedFeed(spec.asset, spec.scenario, spec.seed, TRADING_FROM_NS)
-    until_ns = feed.start_ns + seconds_after(at, feed.start_ns) * NS_PER_S // 1
+    until_ns = feed.start_ns + round(seconds_after(at, feed.start_ns) * 1e3) * NS_PER_S // 1000
     if not feed.start_ns <= until_ns <= feed.end_ns:
-        first, last = (_utc(ns) for ns in (feed.start_ns, min(feed.end_ns, 2**62 // 2)))
+        first, last = _utc(feed.start_ns), _utc(feed.end_ns)
         raise ValueError(f"at = {at!r}: the data runs from {first} to {last}")
     session = new_session(config, fill_model=THROUGH)
     outputs = zeros(Output)
     tail: NDArray[Any] = zeros(Event, 0)
-    for hour in range(int((until_ns - feed.start_ns) // HOUR_NS) + 1):
+    for hour in range((until_ns - feed.start_ns) // HOUR_NS + 1):
         chunk = feed.chunk(hour)
         events = tail if chunk is None else np.concatenate([tail, chunk]).view(Event.dtype)
-        end_ns = min(feed.start_ns + (hour + 1) * HOUR_NS, int(until_ns))
+        end_ns = min(feed.start_ns + (hour + 1) * HOUR_NS, until_ns)
         while not run(session, events, len(events), end_ns, outputs):
             drained(outputs[0])
         drained(outputs[0])
@@ -120,10 +120,10 @@ def seconds_after(at: str, start_ns: int) -> float:
     ValueError
         if `at` is neither a duration nor a time.
     """
-    parts = re.findall(r"(\d+(?:\.\d+)?)([dhms])", at)
+    parts = re.findall(r"([0-9]+(?:\.[0-9]+)?)([dhms])", at)
     if parts and "".join(n + unit for n, unit in parts) == at:
         return float(sum(float(n) * UNITS_S[unit] for n, unit in parts))
-    if re.fullmatch(r"\d+(\.\d+)?", at):
+    if re.fullmatch(r"[0-9]{1,7}(\.[0-9]+)?", at):
         return float(at)
     try:
         moment = datetime.fromisoformat(at)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.events import LEVEL, TRADE
+from engine.instrument import PX_MAX
 from engine.store.tape_facts import KINDS, TapeError, TapeMeta
 
 REMEDY = "import the source again"
@@ -23,6 +24,8 @@ def check_values(path: Path, events: NDArray[Any], row: int) -> None:
         finite = np.isfinite(events[name])
         _refuse(path, ~finite, events[name], row, name, "finite")
     _refuse(path, market & ~(events["px"] > 0.0), events["px"], row, "px", "positive")
+    high = market & (events["px"] > PX_MAX)
+    _refuse(path, high, events["px"], row, "px", f"a price of at most {PX_MAX:g} USD")
     _refuse(path, events["sz"] < 0.0, events["sz"], row, "sz", "zero or positive")
     empty = (events["kind"] == TRADE) & (events["sz"] == 0.0)
     _refuse(path, empty, events["sz"], row, "sz of a trade", "positive")

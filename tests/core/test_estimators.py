@@ -454,7 +454,7 @@ storms = st.lists(
         st.sampled_from(
             [-3 * S, -1, 0, 1, S // 10, S, 7 * S, 90 * S, 86_400 * S, 400 * 86_400 * S]
         ),
-        st.sampled_from([1e-12, 1e-4, 0.0101, 1.0, 20.0, 20.001, 99_999.0, 1e9, 1e15 - 1]),
+        st.sampled_from([1e-6, 1e-4, 0.0101, 1.0, 20.0, 20.001, 99_999.0, 1e9]),
         st.sampled_from([1e-12, 0.01, 1.0, 1e15 - 1]),
         st.sampled_from([BUY, SELL]),
         st.floats(-1.0, 1.0),

@@ -104,6 +104,8 @@ def test_acknowledgements_say_nothing(frame):
         (book([("99", "1"), ("100", "1")], []), "sorted"),
         (book([("100", "1"), ("100", "1")], []), "sorted"),
         (book([("NaN", "1")], []), "px must be a plain decimal"),
+        (book([("0.0000001", "1")], []), "a price from 1e-06 to 1e.09 USD"),
+        (book([("99999999999", "1")], []), "a price from 1e-06 to 1e.09 USD"),
         (book([("Infinity", "1")], []), "px must be a plain decimal"),
         (book([("1e5", "1")], []), "px must be a plain decimal"),
         (book([("0.0", "1")], []), "px must be positive"),

@@ -15,6 +15,7 @@ import orjson
 from numpy.typing import NDArray
 
 from engine.events import BUY, CONTEXT, LAST, LEVEL, SELL, SNAPSHOT, TRADE, Event
+from engine.instrument import PX_MAX, PX_MIN
 from engine.record import zeros
 
 NS_PER_MS = 1_000_000
@@ -124,7 +125,7 @@ def _trades(data: Any, coin: str, _: int) -> NDArray[Any]:
             _refuse("side", name, f"one of {sorted(SIDES)}")
         side = SIDES[name]
         event["kind"], event["side"], event["ts_ns"] = TRADE, side, ts_ns
-        event["px"], event["sz"] = _positive(trade, "px"), _positive(trade, "sz")
+        event["px"], event["sz"] = _price(trade, "px"), _positive(trade, "sz")
         event["id"] = _count(trade, "tid")
         event["ref"] = sweep_number(ts_ns // NS_PER_MS, side, _hash_bits(trade.get("hash", "0x0")))
     return events
@@ -136,7 +137,7 @@ def _context(data: Any, coin: str, recv_ns: int) -> NDArray[Any]:
     events = zeros(Event, 1)
     event = events[0]
     event["kind"], event["ts_ns"] = CONTEXT, recv_ns
-    event["px"] = _positive(ctx, "markPx")
+    event["px"] = _price(ctx, "markPx")
     event["extra"] = _decimal(ctx, "funding")
     event["sz"] = open_interest = _decimal(ctx, "openInterest")
     if open_interest < 0.0:
@@ -167,7 +168,7 @@ def _run(bids: Sequence[Any], asks: Sequence[Any], ts_ns: int) -> NDArray[Any]:
 def _levels(levels: Any, name: str) -> list[tuple[float, float, int]]:
     if not isinstance(levels, list) or len(levels) > _MAX_LEVELS:
         _refuse(name, levels, f"a list of at most {_MAX_LEVELS} levels")
-    return [(_positive(x, "px"), _positive(x, "sz"), _count(x, "n")) for x in levels]
+    return [(_price(x, "px"), _positive(x, "sz"), _count(x, "n")) for x in levels]
 
 
 def _check_sorted(px: list[float], name: str, *, falling: bool) -> None:
@@ -193,6 +194,13 @@ def _positive(data: Any, name: str) -> float:
     value = _decimal(data, name)
     if not value > 0.0:
         _refuse(name, value, "positive")
+    return value
+
+
+def _price(data: Any, name: str) -> float:
+    value = _positive(data, name)
+    if not PX_MIN <= value <= PX_MAX:
+        _refuse(name, value, f"a price from {PX_MIN:g} to {PX_MAX:g} USD")
     return value
 
 
