@@ -45,7 +45,6 @@ from engine.events import CONTEXT, REFERENCE, REFERENCE_TRADE, TRADE
 from engine.instrument import to_px
 from engine.record import f8, kernel, record
 
-DEPTH_LEVELS = 5
 WAKE_S = 60  # a longer silence counts as this much of what it ended with
 DEPTH_HALFLIFE_S = 600.0
 FADE = 0.5 ** (1.0 / DEPTH_HALFLIFE_S)
@@ -143,17 +142,8 @@ def _see_signals(b: Any, i: Any, bk: Any, mid: float, now_ns: int) -> None:
     b.signals[LEAD_LAG] = lead_lag.signal(b.lead_lag) if heard else 0.0
     heard = feed.availability(b.reference_trades, now_ns) == feed.FRESH
     b.signals[CROSS_FLOW] = flow.imbalance(b.reference_flow, now_ns) if heard else 0.0
-    near = near_depth(bk, BID) + near_depth(bk, ASK)
+    near = book.near_sz(bk, BID) + book.near_sz(bk, ASK)
     b.depth = near if b.depth == 0.0 else FADE * b.depth + (1.0 - FADE) * near
-
-
-@kernel
-def near_depth(bk: Any, r: int) -> float:
-    """Return the size displayed on the first levels of a side [coins]."""
-    total = 0.0
-    for k in range(min(bk.n[r], DEPTH_LEVELS)):
-        total += bk.sz[r, k]
-    return total
 
 
 @kernel
@@ -183,11 +173,10 @@ def say(b: Any, placement: Any, side: int, half_spread: float, bk: Any) -> None:
     v = b.volatility
     sigma = volatility.sigma(v)
     root = max(sigma * math.sqrt(5.0), 1e-12)
-    bid, ask = near_depth(bk, BID), near_depth(bk, ASK)
     toxicity.fill_features(
         placement.toxicity,
         side,
-        (bid - ask) / max(bid + ask, 1e-12),
+        book.imbalance(bk),
         b.signals[FLOW],
         volatility.move(v) / root,
         b.signals[LEAD_LAG] / root,

@@ -7,6 +7,7 @@ from engine.instrument import to_px, to_units
 from engine.record import f8, i8, kernel, record
 
 DEPTH = 20
+NEAR = 5  # levels of a side that are near the touch
 BID, ASK = 0, 1
 
 
@@ -124,3 +125,19 @@ def micro_price(b: Any, i: Any) -> float:
     bid, ask = to_px(i, b.px[BID, 0]), to_px(i, b.px[ASK, 0])
     bid_sz, ask_sz = b.sz[BID, 0], b.sz[ASK, 0]
     return (bid * ask_sz + ask * bid_sz) / (bid_sz + ask_sz)
+
+
+@kernel
+def near_sz(b: Any, r: int) -> float:
+    """Return the size displayed near the touch of a side [coins]."""
+    total = 0.0
+    for k in range(min(b.n[r], NEAR)):
+        total += b.sz[r, k]
+    return total
+
+
+@kernel
+def imbalance(b: Any) -> float:
+    """Return (bid size - ask size) / their sum near the touch, in [-1, 1]; 0 in an empty book."""
+    bid, ask = near_sz(b, BID), near_sz(b, ASK)
+    return (bid - ask) / max(bid + ask, 1e-12)

@@ -4,7 +4,6 @@ from typing import Any
 
 from engine.actions import CANCEL, MODIFY, PLACE
 from engine.core import (
-    beliefs,
     book,
     budget,
     intensity,
@@ -83,11 +82,10 @@ def _open_epoch(m: Any) -> None:
     """Choose the arm that is kept until the next epoch."""
     b = m.beliefs
     m.next_epoch_ns = m.now_ns + q_table.EPOCH_NS
-    bid, ask = beliefs.near_depth(m.book, BID), beliefs.near_depth(m.book, ASK)
     state = q_table.state_of(
         m.ledger.position / m.quote.limit,
         regime.ratio(b.regime),
-        (bid - ask) / max(bid + ask, 1e-12),
+        book.imbalance(m.book),
     )
     arm = q_table.choose(b.q_table, state)
     for r in range(2):

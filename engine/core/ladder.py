@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+from engine.core.book import row
 from engine.core.orders import MAX_LEVELS
 from engine.events import BUY
 from engine.instrument import floor_sz, min_sz, passive_units, tick_units, to_px
@@ -42,7 +43,7 @@ def fill_side(
     limit_px : most aggressive price that cannot match [units]
     """
     i = p.instrument
-    r = 0 if side == BUY else 1
+    r = row(side)
     previous = 0
     for k in range(MAX_LEVELS):
         ladder.sz[r, k] = 0.0

@@ -26,6 +26,7 @@ Phipson and Smyth, *Permutation p-values should never be zero*, Stat. Appl. Gene
 import math
 from typing import Annotated, Any
 
+from engine.core import xorshift
 from engine.record import f8, i8, kernel, record
 
 GRID_NS = 100_000_000
@@ -39,7 +40,6 @@ HALFLIFE_S = 600.0
 GAP_NS = 5_000_000_000  # a longer silence breaks the path
 WARM_POINTS = 600.0  # grid points until a mean basis is one
 SEED = 0x2545F491
-LOW = 0xFFFFFFFF  # 32 bits
 
 
 @record
@@ -173,13 +173,8 @@ def _try_shift(s: Any) -> None:
 
 @kernel
 def _random(s: Any) -> int:
-    """Return the next 32 bits of a xorshift generator (Marsaglia, 2003, sec. 3)."""
-    x = s.random if s.random != 0 else SEED
-    x ^= (x << 13) & LOW
-    x ^= x >> 17
-    x ^= (x << 5) & LOW
-    s.random = x
-    return x
+    s.random = xorshift.after(s.random if s.random != 0 else SEED)
+    return s.random
 
 
 @kernel

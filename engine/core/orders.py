@@ -7,6 +7,7 @@ answered). Exposure counts unknown as live: the worst case is that it fills.
 from typing import Annotated, Any
 
 from engine.actions import CANCEL, MODIFY, PLACE
+from engine.core.book import row
 from engine.core.placement import Placement
 from engine.events import (
     ACCEPTED,
@@ -107,7 +108,7 @@ def hear(orders: Any, i: Any, e: Any, now_ns: int) -> None:
     if k < 0 or not ACCEPTED <= e.kind <= FILL:
         return
     o = orders.slot[k]
-    _count_refusals(orders, 0 if o.side == BUY else 1, e, now_ns)
+    _count_refusals(orders, row(o.side), e, now_ns)
     if e.kind == ACCEPTED:
         o.px = to_units(i, e.px)
         o.sz = e.sz

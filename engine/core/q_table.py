@@ -19,6 +19,8 @@ import hashlib
 import math
 from typing import Annotated, Any
 
+from engine.core import xorshift
+from engine.core.xorshift import MASK
 from engine.record import f8, i8, kernel, record
 
 STATES = 45  # 5 of inventory, 3 of volatility, 3 of imbalance
@@ -34,7 +36,6 @@ ADVANTAGE_BPS2 = PRIOR_SQUARE_BPS2 / PRIOR_EPOCHS  # prior variance between arms
 BEYOND_NOISE = 1.64  # posterior sds: the arm is better with 95 %
 OUTLIER_BPS = 100.0  # one flash crash is one outcome, not all the evidence there is
 INVENTORY_BPS = 1.0  # what GLFT charges for a full limit of 5-10 orders over five minutes, roughly
-MASK = 0xFFFFFFFF
 SEED = 2463534242  # Marsaglia's; the generator must not start from zero
 
 
@@ -157,13 +158,9 @@ def choose(q: Any, s: int) -> int:
 
 @kernel
 def _uniform(q: Any) -> float:
-    """Return the next number in [0, 1): 32-bit xorshift in 64 bits, which never overflows."""
-    x = q.rng if q.rng != 0 else SEED
-    x ^= (x << 13) & MASK
-    x ^= x >> 17
-    x ^= (x << 5) & MASK
-    q.rng = x
-    return x / (MASK + 1.0)
+    """Return the next number in [0, 1)."""
+    q.rng = xorshift.after(q.rng if q.rng != 0 else SEED)
+    return q.rng / (MASK + 1.0)
 
 
 @kernel

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from engine.core import (
     alpha,
     beliefs,
+    book,
     calibration,
     edge,
     glft,
@@ -142,35 +143,35 @@ def write(q: Any, b: Any, p: Any, bk: Any, used: float, now_ns: int) -> None:
     q.gamma = risk_aversion.gamma(b.aversion, p.gamma, q.placement[0].risk, p.risk_model_blend)
     base = glft.base(q.gamma, b.intensity.kappa)
     step = glft.step(q.gamma, b.intensity.kappa, b.intensity.intensity_per_s, sigma)
+    _write_costs(q, b, p, base, step, sigma, now_ns)
+    _write_centre(q, b)
     for side in (BUY, SELL):
-        r = 0 if side == BUY else 1
-        _write_costs(q, b, p, r, base, step, sigma, now_ns)
+        r = book.row(side)
         _write_inventory(q, r, side, base, step)
         _write_beliefs(q, b, p, bk, r, side, sigma)
         _write_floor(q, p, r)
-        _write_centre(q, b, r, side)
 
 
 @kernel
 def _risk_features(q: Any, b: Any, bk: Any, used: float) -> None:
-    near = beliefs.near_depth(bk, BID) + beliefs.near_depth(bk, ASK)
-    for r in range(2):
-        risk_aversion.fill_risks(
-            q.placement[r].risk,
-            regime.ratio(b.regime) - 1.0,
-            1.0 - near / b.depth if b.depth > 0.0 else 0.0,
-            1.0 - intensity.confidence(b.intensity),
-            volatility.jump_share(b.volatility),
-            used,
-        )
+    near = book.near_sz(bk, BID) + book.near_sz(bk, ASK)
+    risk_aversion.fill_risks(
+        q.placement[BID].risk,
+        regime.ratio(b.regime) - 1.0,
+        1.0 - near / b.depth if b.depth > 0.0 else 0.0,
+        1.0 - intensity.confidence(b.intensity),
+        volatility.jump_share(b.volatility),
+        used,
+    )
+    q.placement[ASK].risk[:] = q.placement[BID].risk
 
 
 @kernel
 def _write_costs(
-    q: Any, b: Any, p: Any, r: int, base: float, step: float, sigma: float, now_ns: int
+    q: Any, b: Any, p: Any, base: float, step: float, sigma: float, now_ns: int
 ) -> None:
-    """Write what everybody is charged: width, costs, the state of the market and its feeds."""
-    t = q.terms
+    """Write what both sides are charged: width, costs, the state of the market and its feeds."""
+    t, r = q.terms, BID
     t[r, BASE] = base
     t[r, WIDTH] = 0.5 * step
     t[r, FEE] = p.maker_fee
@@ -181,6 +182,7 @@ def _write_costs(
     done = calibration.progress(b.markouts, b.intensity)
     share = calibration.share(b.calibration, done, p.learning_fills_per_h, p.learning_share, now_ns)
     t[r, LEARNING] = -(1.0 - share) * base
+    t[ASK, :] = t[BID, :]
 
 
 @kernel
@@ -228,18 +230,21 @@ def _write_floor(q: Any, p: Any, r: int) -> None:
 
 
 @kernel
-def _write_centre(q: Any, b: Any, r: int, side: int) -> None:
-    """Move the centre to where the mid is expected to be, the same for both sides."""
+def _write_centre(q: Any, b: Any) -> None:
+    """Move the centre to where the mid is expected to be: nearer to one side, off the other."""
     t = q.terms
-    nearest = t[r, BASE] + t[r, WIDTH] + t[r, FEE] + t[r, ADVERSE]
-    signals = t[r, MICRO : MICRO + SIGNALS]
+    nearest = t[BID, BASE] + t[BID, WIDTH] + t[BID, FEE] + t[BID, ADVERSE]
+    signals = t[ASK, MICRO : MICRO + SIGNALS]
     total = alpha.forecast(b.alpha, b.signals, signals)
     scale = min(1.0, SIGNAL_SHARE * nearest / abs(total)) if total != 0.0 else 1.0
-    for k in range(SIGNALS):
-        signals[k] *= -side * scale
-    q.placement[r].alpha = side * scale * total
-    paid = b.funding_hourly * hold_s(b, t[r, BASE]) / 3_600.0
-    t[r, FUNDING] = side * min(max(paid, -FUNDING_MAX), FUNDING_MAX)
+    for k in range(MICRO, MICRO + SIGNALS):
+        t[ASK, k] *= scale
+        t[BID, k] = -t[ASK, k]
+    q.placement[BID].alpha = scale * total
+    q.placement[ASK].alpha = -scale * total
+    paid = b.funding_hourly * hold_s(b, t[BID, BASE]) / 3_600.0
+    t[BID, FUNDING] = min(max(paid, -FUNDING_MAX), FUNDING_MAX)
+    t[ASK, FUNDING] = -t[BID, FUNDING]
 
 
 @kernel

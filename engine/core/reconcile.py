@@ -9,6 +9,7 @@ is left alone, and serves the wish it was asked for.
 import math
 from typing import Annotated, Any
 
+from engine.core.book import row
 from engine.core.orders import MAX_LEVELS, MODIFYING, PLACING, RESTING, first_slot, is_overdue
 from engine.record import f8, i8, kernel, record
 
@@ -49,7 +50,7 @@ def tolerance(p: Any, sigma: float, seconds: float, half_spread: float) -> float
 @kernel
 def plan(plan: Any, ladder: Any, orders: Any, side: int, now_ns: int) -> None:
     """Assign one side's orders to its wishes; one whose answer is overdue is to be cancelled."""
-    r = 0 if side > 0 else 1
+    r = row(side)
     first = first_slot(side)
     for k in range(MAX_LEVELS):
         plan.slot[r, k] = -1

@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from engine.config import AssetSpec, MakerConfig
@@ -23,11 +21,11 @@ from engine.events import BUY, SELL, Event
 from engine.instrument import to_px
 from engine.policy import load_policy
 from engine.record import zeros
+from engine.runners.checkpoint import Checkpoint
 from engine.runners.feeds import Feed, SimulatedFeed, TapeFeed
 from engine.runners.market_source import market_of_spec
-from engine.runners.simulated import TRADING_FROM_NS, new_session
+from engine.runners.simulated import TRADING_FROM_NS, carry, new_session, play
 from engine.sim.market import HOUR_NS
-from engine.sim.session import run
 from engine.sim.venue import THROUGH
 
 UNITS_S = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
@@ -91,19 +89,14 @@ def _play(spec: AssetSpec, config: MakerConfig, at: str) -> Any:
         first, last = _utc(feed.start_ns), _utc(feed.end_ns)
         raise ValueError(f"at = {at!r}: the data runs from {first} to {last}")
     session = new_session(config, fill_model=THROUGH)
+    point = Checkpoint(feed.start_ns, 0, session, b"", zeros(Event, 0))
     outputs = zeros(Output)
-    tail: NDArray[Any] = zeros(Event, 0)
-    for hour in range((until_ns - feed.start_ns) // HOUR_NS + 1):
-        chunk = feed.chunk(hour)
-        events = tail if chunk is None else np.concatenate([tail, chunk]).view(Event.dtype)
-        end_ns = min(feed.start_ns + (hour + 1) * HOUR_NS, until_ns)
-        while not run(session, events, len(events), end_ns, outputs):
-            drained(outputs[0])
-        drained(outputs[0])
-        heard = int(session[0].read_by_maker)
-        tail = events[heard:].copy()
-        session[0].read_by_venue -= heard
-        session[0].read_by_maker = 0
+    while feed.start_ns + point.hours * HOUR_NS <= until_ns:
+        end_ns = min(feed.start_ns + (point.hours + 1) * HOUR_NS, until_ns)
+        events = play(point, feed, end_ns, outputs, lambda: drained(outputs[0]))
+        if events is None:
+            break
+        carry(point, events)
     return session[0].maker
 
 

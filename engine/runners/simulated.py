@@ -176,16 +176,40 @@ def _play_hour(
     length_ns: int,
 ) -> NDArray[Any] | None:
     """Play the next hour, or the start of it; return its data, None at the end of a tape."""
+    until_ns = point.start_ns + point.hours * HOUR_NS + length_ns
+    return play(point, feed, until_ns, outputs, lambda: _drain(spec, spool, outputs))
+
+
+def play(
+    point: Checkpoint,
+    feed: Feed,
+    until_ns: int,
+    outputs: NDArray[Any],
+    drain: Callable[[], None],
+) -> NDArray[Any] | None:
+    """Play the next hour of `feed` up to `until_ns`; return its data, None at the end of a tape.
+
+    `drain` is called whenever the output is full or the time is reached, and must empty it.
+    """
     chunk = feed.chunk(point.hours)
     if chunk is None:
         return None
     events = np.concatenate([point.tail, chunk]).view(Event.dtype)  # joining forgets the fields
-    until_ns = min(point.start_ns + point.hours * HOUR_NS + length_ns, feed.end_ns)
     done = False
     while not done:
-        done = run(point.session, events, len(events), until_ns, outputs)
-        _drain(spec, spool, outputs)
+        done = run(point.session, events, len(events), min(until_ns, feed.end_ns), outputs)
+        drain()
     return events
+
+
+def carry(point: Checkpoint, events: NDArray[Any]) -> None:
+    """Bring `point` to the end of the hour just played: it keeps what is not heard yet."""
+    session = point.session[0]
+    heard = int(session.read_by_maker)
+    point.tail = events[heard:].copy()
+    session.read_by_venue -= heard
+    session.read_by_maker = 0
+    point.hours += 1
 
 
 def _close_hour(
@@ -199,12 +223,8 @@ def _close_hour(
         end_ns = max(int(session.maker.now_ns), point.start_ns)
         _say(spool, spec, "tape_end", end_ns, int(session.maker.said) + 1, {})
         return
-    heard = int(session.read_by_maker)
-    point.tail = events[heard:].copy()
-    session.read_by_venue -= heard
-    session.read_by_maker = 0
+    carry(point, events)
     point.feed = feed.dump()
-    point.hours += 1
 
 
 def _status(point: Checkpoint, hours: float) -> RunStatus:

@@ -107,7 +107,7 @@ def play(request):
     return Play(request.param)
 
 
-def same(one, other):
+def assert_same(one, other):
     (sessions, said), (again, said_again) = one[:2], other[:2]
     assert {name: said[name] == said_again[name] for name in ROWS} == dict.fromkeys(ROWS, True)
     assert sessions.tobytes() == again.tobytes()
@@ -134,23 +134,23 @@ def test_a_restart_at_any_events_changes_nothing(play, data):
     at = data.draw(st.lists(st.integers(0, last), min_size=1, max_size=8), "cut after events")
     # the time at which one is heard, or a moment before or after it
     shift = data.draw(st.integers(-1, 1), "ns")
-    same(play.through([int(play.events["recv_ns"][k]) + shift for k in at]), play.whole)
+    assert_same(play.through([int(play.events["recv_ns"][k]) + shift for k in at]), play.whole)
 
 
 @settings(max_examples=8, deadline=None)
 @given(cuts=st.lists(st.integers(0, HOUR_NS), min_size=1, max_size=30))
 def test_a_restart_between_events_changes_nothing(play, cuts):
-    same(play.through([START_NS + cut for cut in cuts]), play.whole)
+    assert_same(play.through([START_NS + cut for cut in cuts]), play.whole)
 
 
 def test_a_restart_after_every_request_changes_nothing(play):
     again = play.at_every_request()
     assert again[2] > 200
-    same(again, play.whole)
+    assert_same(again, play.whole)
 
 
 def test_a_restart_before_the_first_event_and_after_the_last_changes_nothing(play):
-    same(play.through([START_NS - HOUR_NS, play.end_ns, play.end_ns]), play.whole)
+    assert_same(play.through([START_NS - HOUR_NS, play.end_ns, play.end_ns]), play.whole)
 
 
 WEEK = """
