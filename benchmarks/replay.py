@@ -32,8 +32,10 @@ from engine.runners.feeds import SimulatedFeed
 from engine.runners.market_source import market_of_spec
 from engine.runners.simulated import TRADING_FROM_NS, new_session
 from engine.runners.tape_import import import_tape
+from engine.sim.clocks import arrival_order
+from engine.sim.rules import venue_rules
 from engine.sim.session import run
-from engine.sim.venue import MAX_WAITING, QUEUE
+from engine.sim.venue import MAX_WAITING
 from engine.store.tape import read_tape
 
 ROOT = Path(__file__).parents[1]
@@ -42,6 +44,7 @@ RECORDING = DATA / "hl_l2_bbo_trades_20250904"
 ASSET = "BTC"
 CAPITAL_USD = 10_000.0
 LEVELS = 5
+RULES = venue_rules(load_policy(), fill_model="power")
 TICK, LOT = 1.0, 1e-5  # of BTC, USD and coins
 SIMULATED_HOURS = 6
 REPEATS = 9
@@ -52,9 +55,6 @@ PEER = Path(__file__).with_name("hftbacktest_grid.py")
 COLD_AND_WARM = """
 import time
 start = time.perf_counter()
-import numba
-import engine.record
-numba.config.CACHE_DIR = {cache!r}
 from engine.runners.simulated import warm
 imported = time.perf_counter()
 warm()
@@ -115,12 +115,12 @@ def _config(spec: AssetSpec) -> MakerConfig:
 
 def heard(market: Market) -> tuple[NDArray[Any], Any]:
     """Return everything the maker hears on the paper venue, in order, and the session after it."""
-    sessions, outputs = new_session(market.config, fill_model=QUEUE), zeros(Output)
+    sessions, outputs = new_session(market.config, RULES), zeros(Output)
     events, venue = market.events, sessions[0].venue
     answers, read = [], 0
-    end_ns = int(events["recv_ns"][-1])
+    end_ns, order = int(events["recv_ns"][-1]), arrival_order(events)
     for until_ns in [*range(int(events["recv_ns"][0]), end_ns, NS_PER_S), end_ns]:
-        while not run(sessions, events, len(events), until_ns, outputs):
+        while not run(sessions, events, order, until_ns, outputs):
             drained(outputs[0])
         drained(outputs[0])
         assert venue.answer_tail - read < MAX_WAITING, "the ring has gone round"
@@ -152,10 +152,11 @@ def seconds_of_step(market: Market, events: NDArray[Any]) -> tuple[float, Any]:
 
 def seconds_of_run(market: Market, events: NDArray[Any]) -> float:
     """Return how long maker and paper venue take to play market data."""
-    sessions, outputs = new_session(market.config, fill_model=QUEUE), zeros(Output)
+    sessions, outputs = new_session(market.config, RULES), zeros(Output)
     end_ns = int(events["recv_ns"][-1])
     start = time.perf_counter()
-    while not run(sessions, events, len(events), end_ns, outputs):
+    order = arrival_order(events)
+    while not run(sessions, events, order, end_ns, outputs):
         drained(outputs[0])
     return time.perf_counter() - start
 
@@ -239,11 +240,9 @@ def print_calls(market: Market, events: NDArray[Any]) -> None:
 def print_starts() -> None:
     """Print seconds until the kernels are ready, with nothing and with everything cached."""
     with tempfile.TemporaryDirectory() as cache:
-        code = COLD_AND_WARM.format(cache=cache)
-        cold, warm = (
-            [float(x) for x in _child([sys.executable, "-W", "ignore", "-c", code]).split()]
-            for _ in range(2)
-        )
+        command = [sys.executable, "-W", "ignore", "-c", COLD_AND_WARM]
+        env = os.environ | {"GANGWAY_CACHE": cache}
+        cold, warm = ([float(x) for x in _child(command, env).split()] for _ in range(2))
     print(f"| cold | {cold[0]:.2f} | {cold[1]:.2f} | {cold[1] / warm[1]:.0f} |")
     print(f"| warm | {warm[0]:.2f} | {warm[1]:.2f} | 1 |")
 

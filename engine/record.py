@@ -6,6 +6,7 @@ of one record, so a checkpoint is the array's bytes and a restart changes nothin
 Set ``GANGWAY_JIT=0`` to run the same source uncompiled, for coverage and debugging.
 """
 
+import functools
 import hashlib
 import os
 from collections.abc import Callable
@@ -32,24 +33,33 @@ class SchemaMismatchError(ValueError):
 ROOT = Path(__file__).parent
 
 
-def source_hash(containing: bytes = b"") -> str:
-    """Return the SHA-256, as hex, of the engine's Python sources that contain a text.
-
-    The hash of all of them is the code version in every verdict.
-    """
+def source_hash() -> str:
+    """Return the SHA-256, as hex, of the engine's Python sources: the code version of a verdict."""
     digest = hashlib.sha256()
     for path in sorted(ROOT.rglob("*.py")):
-        source = path.read_bytes()
-        if containing in source:
-            digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + source)
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 
-# numba notices a change in the file of the outermost function, never in the functions it calls:
-# so kernels are cached under the hash of every file that declares or compiles anything
-numba.config.CACHE_DIR = str(  # pyright: ignore[reportPrivateImportUsage, reportAttributeAccessIssue]
-    ROOT / "__pycache__" / f"kernels-{source_hash(b'engine.record')[:16]}"
-)
+# what a kernel may call, from the bottom up; what no line names may call everything
+_LAYERS = (".", "core", "sim")
+CACHE = Path(os.environ.get("GANGWAY_CACHE") or ROOT / "__pycache__")
+
+
+@functools.cache
+def _cache_dir(package: str) -> str:
+    """Return where the kernels of a package are cached: named by all the source they may call.
+
+    numba notices a change in the file of the outermost function, never in the functions it calls.
+    """
+    below = _LAYERS[: _LAYERS.index(package) + 1] if package in _LAYERS else (*_LAYERS, package)
+    digest = hashlib.sha256()
+    for folder in below:
+        for path in sorted(ROOT.glob("*.py") if folder == "." else (ROOT / folder).rglob("*.py")):
+            source = path.read_bytes()
+            if folder != "." or b"engine.record" in source or path == Path(__file__):
+                digest.update(path.name.encode() + b"\0" + source)
+    return str(CACHE / f"kernels-{package.strip('.') or 'base'}-{digest.hexdigest()[:16]}")
 
 
 def record(cls: type) -> Any:
@@ -105,6 +115,9 @@ def kernel(function: Callable[..., Any]) -> Any:
     """
     if not JIT:
         return function
+    package = function.__module__.split(".")[1:-1] or ["."]
+    inside = function.__module__.startswith("engine.")
+    numba.config.CACHE_DIR = _cache_dir(package[0] if inside else "*")  # pyright: ignore
     options: Any = {"cache": True, "error_model": "numpy", "no_cfunc_wrapper": True}
     compiled: Any = numba.njit(**options)(function)
     typed = compiled.get_call_template

@@ -243,9 +243,30 @@ class GapComponent(Row):
     on_pessimistic: bool
 
 
+class LatencyRow(Row):
+    """A log-normal delay."""
+
+    median_ms: Positive
+    p99_ms: Positive
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if not self.median_ms <= self.p99_ms:
+            raise ValueError("median_ms <= p99_ms must hold")
+        return self
+
+
+class PaperLatency(Table):
+    """How long messages take on paper."""
+
+    request: LatencyRow
+    response: LatencyRow
+
+
 class PaperPolicy(Table):
     """policy/paper.toml."""
 
+    latency: PaperLatency
     low_volume_usd: Number
     durations: Durations
     validation: GatePolicy

@@ -26,6 +26,7 @@ SLOWER_SCARCE, SLOWER_EMPTY = 3.0, 20.0  # of the requote interval
 DEARER = 3.0  # of the tolerance: beyond it a quote is not a quote any more
 LIMIT_EMPTY = 0.1  # of the position limit
 RESERVE, RESERVE_MIN = 0.01, 50.0  # kept for getting out of a position
+REQUESTS_PER_USD = 1.0  # earned by trading
 TRICKLE_S = 10.0  # an address without requests is still granted one in 10 s
 DAY_S = 86_400.0
 

@@ -52,6 +52,7 @@ from engine.events import (
     FUNDING,
     LAST,
     LEVEL,
+    LIQUIDATED,
     POSITION,
     QUOTA,
     RATE_LIMIT,
@@ -65,7 +66,6 @@ from engine.events import (
 from engine.instrument import to_px
 from engine.record import f8, i8, kernel, record, zeros
 
-REQUESTS_PER_USD = 1.0  # earned by trading (Hyperliquid docs, rate limits, 2026-09)
 STAND_EVERY_NS = NS_PER_S // 10  # exposure is accounted with a mid at most this old
 
 
@@ -107,7 +107,7 @@ def new_maker(params: Any) -> Any:
     makers = zeros(Maker)
     makers[0].params = params
     beliefs.start(makers[0].beliefs, params)
-    budget.start(makers[0].budget, params.request_grant, REQUESTS_PER_USD)
+    budget.start(makers[0].budget, params.request_grant, budget.REQUESTS_PER_USD)
     return makers
 
 
@@ -286,8 +286,10 @@ def _take_fill(m: Any, e: Any, out: Any) -> None:
     budget.earn(m.budget, e.px * e.sz)
     m.sent = 0  # what a fill earns pays for its replacement at once
     m.fill_ns = m.now_ns
-    if m.mid > 0.0:
+    if m.mid > 0.0 and e.code != LIQUIDATED:
         _learn_of_fill(m, e, mid)
+    elif e.code == LIQUIDATED and risk.latch(m.kill, risk.LIQUIDATION, m.now_ns):
+        _halt(m, out)
     orders.hear(m.orders, m.params.instrument, e, m.now_ns)
     report.say_fill(m, e, mid, out)
 

@@ -14,9 +14,7 @@ from engine.events import (
     BUY,
     CANCELED,
     FILL,
-    HALTED,
-    MIN_NOTIONAL,
-    NO_MARGIN,
+    POST_ONLY,
     RATE_LIMIT,
     REJECTED,
     UNKNOWN_ORDER,
@@ -139,7 +137,7 @@ def _count_refusals(orders: Any, r: int, e: Any, now_ns: int) -> None:
     """Let a side wait, longer each time, where new orders are refused for what will not pass."""
     if e.kind == ACCEPTED:
         orders.refused[r] = 0
-    elif e.kind == REJECTED and e.code in (NO_MARGIN, MIN_NOTIONAL, HALTED):
+    elif e.kind == REJECTED and e.code not in (POST_ONLY, RATE_LIMIT, UNKNOWN_ORDER):
         orders.refused[r] += 1
         if orders.refused[r] >= REFUSALS:
             doublings = min((orders.refused[r] - REFUSALS) // REFUSALS, WAITS)

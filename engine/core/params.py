@@ -43,6 +43,7 @@ class Params:
     learning_share: f8
     request_grant: f8
     oi_cap_usd: f8  # infinite where there is none
+    max_leverage: f8
 
 
 def new_params(config: MakerConfig, *, fraction: float = 1.0, sample_s: float = 1.0) -> Any:
@@ -92,4 +93,5 @@ def new_params(config: MakerConfig, *, fraction: float = 1.0, sample_s: float = 
     p.learning_share = config.learning_share
     p.request_grant = config.request_grant
     p.oi_cap_usd = math.inf if config.oi_cap_usd is None else config.oi_cap_usd
+    p.max_leverage = config.max_leverage
     return p

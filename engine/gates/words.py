@@ -1,6 +1,7 @@
 """A verdict in one sentence, with numbers a desk can read aloud."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from engine.gates.verdict import CriterionResult, Outcome
 
@@ -106,6 +107,24 @@ def sentence(
     if outcome == "PASS":
         tail = ", and every other line holds" if len(results) > 1 else ""
     return f"{head}: {body or 'nothing was measured'}{tail}."
+
+
+def band(evidence: Mapping[str, Any]) -> str:
+    """Return what kinder fill models make of the same hours; empty where none ran beside.
+
+    >>> band({"edge_bps": 3.1, "edge_realistic_bps": 3.64, "edge_optimistic_bps": 4.0})
+    'Edge by fill model: pessimistic 3.1 bps (judged), realistic 3.6 bps, optimistic 4.0 bps.'
+    """
+    names = {
+        "pessimistic": "edge_bps",
+        "realistic": "edge_realistic_bps",
+        "optimistic": "edge_optimistic_bps",
+    }
+    found = {name: evidence.get(column) for name, column in names.items()}
+    if any(value is None for value in found.values()):
+        return ""
+    told = [f"{name} {value:.1f} bps" for name, value in found.items()]
+    return f"Edge by fill model: {told[0]} (judged), {told[1]}, {told[2]}."
 
 
 def _speaking(

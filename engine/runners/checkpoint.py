@@ -1,6 +1,6 @@
 """Where a run was at the end of an hour: one file, replaced in one move.
 
-A first line of JSON says what follows and how long each part is: the session (maker and paper
+A first line of JSON says what follows and how long each part is: the sessions (maker and paper
 venue), the market's own memory, and the market data the maker has not heard yet.
 """
 
@@ -24,14 +24,14 @@ class Checkpoint:
 
     start_ns: int
     hours: int
-    session: NDArray[Any]
+    sessions: NDArray[Any]
     feed: bytes
     tail: NDArray[Any]  # events the maker has not heard
     ended: bool = False
 
     def write(self, path: Path) -> None:
         """Replace `path`; a crash leaves the old file or the new one, whole."""
-        parts = [dump_state(self.session), self.feed, self.tail.tobytes()]
+        parts = [dump_state(self.sessions), self.feed, self.tail.tobytes()]
         head = {
             "start_ns": self.start_ns,
             "hours": self.hours,
@@ -67,11 +67,11 @@ class Checkpoint:
             ) from None
         if len(rest) != sum(sizes):
             raise SchemaMismatchError(f"{path} is cut short at {len(rest)} of {sum(sizes)} bytes")
-        session, feed = rest[: sizes[0]], rest[sizes[0] : sizes[0] + sizes[1]]
+        sessions, feed = rest[: sizes[0]], rest[sizes[0] : sizes[0] + sizes[1]]
         return cls(
             start_ns=head["start_ns"],
             hours=head["hours"],
-            session=load_state(Session, session),
+            sessions=load_state(Session, sessions),
             feed=feed,
             tail=np.frombuffer(rest, Event.dtype, offset=sizes[0] + sizes[1]).copy(),
             ended=head["ended"],

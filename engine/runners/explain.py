@@ -26,7 +26,7 @@ from engine.runners.feeds import Feed, SimulatedFeed, TapeFeed
 from engine.runners.market_source import market_of_spec
 from engine.runners.simulated import TRADING_FROM_NS, carry, new_session, play
 from engine.sim.market import HOUR_NS
-from engine.sim.venue import THROUGH
+from engine.sim.rules import venue_rules
 
 UNITS_S = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
@@ -88,16 +88,16 @@ def _play(spec: AssetSpec, config: MakerConfig, at: str) -> Any:
     if not feed.start_ns <= until_ns <= feed.end_ns:
         first, last = _utc(feed.start_ns), _utc(feed.end_ns)
         raise ValueError(f"at = {at!r}: the data runs from {first} to {last}")
-    session = new_session(config, fill_model=THROUGH)
-    point = Checkpoint(feed.start_ns, 0, session, b"", zeros(Event, 0))
+    sessions = new_session(config, venue_rules(load_policy(), seed=spec.seed))
+    point = Checkpoint(feed.start_ns, 0, sessions, b"", zeros(Event, 0))
     outputs = zeros(Output)
     while feed.start_ns + point.hours * HOUR_NS <= until_ns:
         end_ns = min(feed.start_ns + (point.hours + 1) * HOUR_NS, until_ns)
-        events = play(point, feed, end_ns, outputs, lambda: drained(outputs[0]))
+        events = play(point, feed, end_ns, [(outputs, lambda: drained(outputs[0]))])
         if events is None:
             break
         carry(point, events)
-    return session[0].maker
+    return sessions[0].maker
 
 
 def seconds_after(at: str, start_ns: int) -> float:

@@ -7,13 +7,19 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.events import Event
+from engine.record import zeros
+from engine.sim.clocks import LATE_NS
 from engine.sim.market import HOUR_NS, SimulatedMarket
 from engine.sim.universe import market_of
 from engine.store.tape import read_tape, tape_info
 
 
 class Feed(Protocol):
-    """Hours of market data, in order; hour k ends at ``start_ns + (k + 1) * HOUR_NS``."""
+    """Hours of market data, in order; hour k ends at ``start_ns + (k + 1) * HOUR_NS``.
+
+    By then every event that happened before that end has been handed over.
+    """
 
     start_ns: int
     end_ns: int
@@ -67,20 +73,25 @@ class TapeFeed:
         self._seek(0)
 
     def chunk(self, hour: int) -> NDArray[Any] | None:
-        """Return the events received in one hour; an hour without any is empty, not the end."""
+        """Return the events of one hour; an hour without any is empty, not the end.
+
+        An hour reaches a little further on our clock than on the venue's, so that whatever
+        happened in it is there, however late we heard of it.
+        """
         if hour != self._next:
             self._seek(hour)
         self._next = hour + 1
-        end_ns = self.start_ns + (hour + 1) * HOUR_NS
-        parts = []
+        if self.start_ns + hour * HOUR_NS > self.end_ns:
+            return None
+        parts = [zeros(Event, 0)]
         while self._held is not None:
-            cut = int(np.searchsorted(self._held["recv_ns"], end_ns, side="right"))
+            cut = int(np.searchsorted(self._held["recv_ns"], self._end(hour), side="right"))
             parts.append(self._held[:cut])
             if cut < len(self._held):
                 self._held = self._held[cut:]
-                return np.concatenate(parts)
+                break
             self._held = next(self._chunks, None)
-        return np.concatenate(parts) if parts else None
+        return np.concatenate(parts)
 
     def dump(self) -> bytes:
         """Return nothing: a tape is where it was left."""
@@ -90,7 +101,11 @@ class TapeFeed:
         """Go on at `hour`."""
         self._seek(hour)
 
+    def _end(self, hour: int) -> int:
+        return self.start_ns + (hour + 1) * HOUR_NS + LATE_NS
+
     def _seek(self, hour: int) -> None:
         self._next = hour
-        self._chunks = read_tape(self._path, since_ns=self.start_ns + hour * HOUR_NS + (hour > 0))
+        since_ns = self._end(hour - 1) + 1 if hour > 0 else self.start_ns
+        self._chunks = read_tape(self._path, since_ns=since_ns)
         self._held = next(self._chunks, None)

@@ -14,6 +14,7 @@ from engine.gates.criteria import judge
 from engine.gates.loops import judge_loops
 from engine.gates.prelive import ChecklistItem, judge_prelive, prelive_checklist
 from engine.gates.verdict import CriterionResult, Verdict
+from engine.gates.words import band
 from engine.onboarding.store import AssetState
 from engine.policy import Policy
 from engine.record import source_hash
@@ -70,7 +71,8 @@ def judge_stage(
     gate = _validation(state, extensions, policy)
     if state.stage.startswith("ramp_"):
         gate = policy.ramp.phase(state.stage).gate
-    return judge(gate, evidence, hours=hours, policy_hash=policy.hash, **about)
+    verdict = judge(gate, evidence, hours=hours, policy_hash=policy.hash, **about)
+    return verdict.model_copy(update={"words": f"{verdict.words} {band(evidence)}".strip()})
 
 
 def judge_checklist(

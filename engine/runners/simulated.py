@@ -4,9 +4,15 @@
 every row it says to the run's spool. Checkpoints are whole hours. A call that ends within an hour,
 or a process that dies there, loses nothing and repeats nothing: the hour is computed again, to the
 last bit, and the spool skips the rows it has.
+
+A paper run is three makers on the same market, one under each fill model of the band: the first is
+the run that gates judge, the others are runs of their own beside it, so that a report shows how
+much of a result is the assumption about queues.
 """
 
-from collections.abc import Callable, Iterator
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -22,28 +28,38 @@ from engine.core.output import Output, drained
 from engine.core.params import NS_PER_S, new_params
 from engine.core.risk import ARMED
 from engine.events import Event
+from engine.policy import load_policy
 from engine.record import zeros
 from engine.runners.checkpoint import Checkpoint
 from engine.runners.feeds import Feed, SimulatedFeed, TapeFeed
 from engine.runners.seeding import keep_table, seed_from
+from engine.sim.clocks import arrival_order
 from engine.sim.market import HOUR_NS
+from engine.sim.rules import BAND, FillModel, VenueRules, venue_rules
 from engine.sim.session import Session, run
-from engine.sim.venue import QUEUE, THROUGH, new_venue
+from engine.sim.venue import new_venue
 from engine.store.home import Home
 from engine.store.spool import Spool
 
 TRADING_FROM_NS = (
     1_767_225_600_000_000_000  # 2026-01-01T00:00Z, the day after viability is measured
 )
-LATENCY_MS = 100.0  # each way: 0.2 s from request to answer (Hyperliquid docs, 2026-09)
-FILL_MODEL = {"paper": THROUGH, "live": QUEUE}
+# by mode, the suffix of each run's name: a simulated "live" order fills as we think orders do
+FILL_MODELS: dict[str, dict[str, FillModel]] = {
+    "paper": {
+        "": BAND["pessimistic"],
+        ".realistic": BAND["realistic"],
+        ".optimistic": BAND["optimistic"],
+    },
+    "live": {"": BAND["realistic"]},
+}
 KILL_REASONS = {
     risk.DAILY_LOSS: "daily loss",
     risk.DRAWDOWN: "intraday drawdown",
     risk.POSITION: "position beyond twice its limit",
     risk.MANUAL: "a person",
     risk.CRASH: "the mid moved more than 15 % in 5 s",
-    risk.LIQUIDATION: "the venue's account of the position differs from ours",
+    risk.LIQUIDATION: "the venue has closed the position, or counts another than ours",
     risk.STUCK: "inventory without a quote that reduces it for a minute",
 }
 SCOPES = {
@@ -57,7 +73,7 @@ Progress = Callable[[float], None]
 
 
 class RunSpec(BaseModel):
-    """What one run trades, and where; a simulated "live" order fills by queue position."""
+    """What one run trades, and where."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -96,30 +112,60 @@ def trade(
     """
     path = home.state(spec.run)
     point, feed = _resume(spec, home)
-    outputs = zeros(Output)
-    with Spool.open(home.spool(spec.run)) as spool:
-        _say(spool, spec, "start", point.start_ns, 0, {"fraction": spec.fraction})
+    with contextlib.ExitStack() as open_spools:
+        voices = [_voice(spec, home, name, open_spools) for name in FILL_MODELS[spec.mode]]
+        for voice in voices:
+            voice.say("start", point.start_ns, 0, {"fraction": spec.fraction})
         while not _is_over(point) and point.hours + 1 <= until_hours:
-            chunk = _play_hour(spec, spool, point, feed, outputs, HOUR_NS)
-            _close_hour(spec, spool, point, feed, chunk)
+            chunk = _play_hour(voices, point, feed, HOUR_NS)
+            _close_hour(voices, point, feed, chunk)
             point.write(path)
             keep_table(_q_table(point), spec.asset, home.table(spec.asset))
             if progress:
                 progress(point.hours)
         part = until_hours - point.hours
         if part > 0 and not _is_over(point):
-            chunk = _play_hour(spec, spool, point, feed, outputs, int(part * HOUR_NS))
+            chunk = _play_hour(voices, point, feed, int(part * HOUR_NS))
             if chunk is not None:
                 return _status(point, until_hours)
-            _close_hour(spec, spool, point, feed, chunk)
+            _close_hour(voices, point, feed, chunk)
             point.write(path)
     return _status(point, float(point.hours))
 
 
+@dataclass
+class Voice:
+    """Where one maker's rows go, and who it is in them."""
+
+    who: dict[str, Any]
+    spool: Spool
+    outputs: NDArray[Any]
+
+    def say(self, name: str, ts_ns: int, seq: int, body: dict[str, Any]) -> None:
+        """Write a durable event of the run itself."""
+        row = self.who | {"ts_ns": ts_ns, "name": name, "body": body}
+        self.spool.append("event", row, seq=seq, durable=True)
+
+    def drain(self) -> None:
+        """Write everything the maker has said to the spool, in the order it was said."""
+        out = self.outputs[0]
+        rows = [*_fills(out), *_markouts(out), *_samples(out), *_halt(out)]
+        for seq, kind, row in sorted(rows, key=lambda r: r[0]):
+            self.spool.append(kind, self.who | row, seq=seq, durable=kind == "event")
+        drained(out)
+
+
+def _voice(spec: RunSpec, home: Home, suffix: str, open_spools: contextlib.ExitStack) -> Voice:
+    run = spec.run + suffix
+    spool = open_spools.enter_context(Spool.open(home.spool(run)))
+    who = {"run": run, "asset": spec.asset, "mode": spec.mode + suffix.replace(".", "-")}
+    return Voice(who, spool, zeros(Output))
+
+
 def warm() -> None:
     """Load or compile the kernels of a run: about a minute after the engine has changed."""
-    sessions, outputs, events = zeros(Session), zeros(Output), zeros(Event, 1)
-    run(sessions, events, 0, 0, outputs)
+    nothing = zeros(Event, 0)
+    run(zeros(Session), nothing, arrival_order(nothing), 0, zeros(Output))
 
 
 def _resume(spec: RunSpec, home: Home) -> tuple[Checkpoint, Feed]:
@@ -131,36 +177,37 @@ def _resume(spec: RunSpec, home: Home) -> tuple[Checkpoint, Feed]:
     else:
         feed = SimulatedFeed(spec.asset, spec.scenario, spec.seed, start_ns)
     if point is None:
-        session = new_session(
-            spec.config,
-            fill_model=FILL_MODEL[spec.mode],
-            fraction=spec.fraction,
-            sample_s=spec.sample_s,
-        )
-        point = Checkpoint(feed.start_ns, 0, session, feed.dump(), zeros(Event, 0))
-        seed_from(_q_table(point), spec.asset, home.table(spec.asset), home.seed(spec.run))
-        return point, feed
+        sessions = np.concatenate([_begin(spec, home, m) for m in FILL_MODELS[spec.mode].values()])
+        return Checkpoint(feed.start_ns, 0, sessions, feed.dump(), zeros(Event, 0)), feed
     feed.load(point.feed, point.hours)
     return point, feed
 
 
+def _begin(spec: RunSpec, home: Home, fill_model: FillModel) -> NDArray[Any]:
+    rules = venue_rules(load_policy(), fill_model=fill_model, seed=spec.seed)
+    session = new_session(spec.config, rules, fraction=spec.fraction, sample_s=spec.sample_s)
+    table = session[0].maker.beliefs.q_table
+    seed_from(table, spec.asset, home.table(spec.asset), home.seed(spec.run))
+    return session
+
+
 def new_session(
-    config: MakerConfig, *, fill_model: int, fraction: float = 1.0, sample_s: float = 1.0
+    config: MakerConfig, rules: VenueRules, *, fraction: float = 1.0, sample_s: float = 1.0
 ) -> NDArray[Any]:
     """Return one session that has heard nothing; parameters as in `new_params`, `new_venue`."""
     params = new_params(config, fraction=fraction, sample_s=sample_s)
     sessions = zeros(Session)
     sessions[0].maker = new_maker(params)[0]
-    sessions[0].venue = new_venue(params, fill_model=fill_model, latency_ms=LATENCY_MS)[0]
+    sessions[0].venue = new_venue(params, rules)[0]
     return sessions
 
 
 def _q_table(point: Checkpoint) -> Any:
-    return point.session[0].maker.beliefs.q_table
+    return point.sessions[0].maker.beliefs.q_table
 
 
 def _is_killed(point: Checkpoint) -> bool:
-    return bool(point.session[0].maker.kill.reason != ARMED)
+    return bool(point.sessions[0].maker.kill.reason != ARMED)
 
 
 def _is_over(point: Checkpoint) -> bool:
@@ -168,92 +215,69 @@ def _is_over(point: Checkpoint) -> bool:
 
 
 def _play_hour(
-    spec: RunSpec,
-    spool: Spool,
-    point: Checkpoint,
-    feed: Feed,
-    outputs: NDArray[Any],
-    length_ns: int,
+    voices: Sequence[Voice], point: Checkpoint, feed: Feed, length_ns: int
 ) -> NDArray[Any] | None:
     """Play the next hour, or the start of it; return its data, None at the end of a tape."""
     until_ns = point.start_ns + point.hours * HOUR_NS + length_ns
-    return play(point, feed, until_ns, outputs, lambda: _drain(spec, spool, outputs))
+    return play(point, feed, until_ns, [(voice.outputs, voice.drain) for voice in voices])
+
+
+Listener = tuple[NDArray[Any], Callable[[], None]]  # an output, and what empties it when it is full
 
 
 def play(
-    point: Checkpoint,
-    feed: Feed,
-    until_ns: int,
-    outputs: NDArray[Any],
-    drain: Callable[[], None],
+    point: Checkpoint, feed: Feed, until_ns: int, listeners: Sequence[Listener]
 ) -> NDArray[Any] | None:
     """Play the next hour of `feed` up to `until_ns`; return its data, None at the end of a tape.
 
-    `drain` is called whenever the output is full or the time is reached, and must empty it.
+    Every session of the checkpoint hears the same data, and has a listener of its own.
     """
     chunk = feed.chunk(point.hours)
     if chunk is None:
         return None
     events = np.concatenate([point.tail, chunk]).view(Event.dtype)  # joining forgets the fields
-    done = False
-    while not done:
-        done = run(point.session, events, len(events), min(until_ns, feed.end_ns), outputs)
-        drain()
+    order = arrival_order(events)
+    for k, (outputs, drain) in enumerate(listeners):
+        done = False
+        while not done:
+            one = point.sessions[k : k + 1]
+            done = run(one, events, order, min(until_ns, feed.end_ns), outputs)
+            drain()
     return events
 
 
 def carry(point: Checkpoint, events: NDArray[Any]) -> None:
     """Bring `point` to the end of the hour just played: it keeps what is not heard yet."""
-    session = point.session[0]
-    heard = int(session.read_by_maker)
+    clocks = point.sessions["clocks"]
+    heard = int(clocks["read_by_maker"].min())
     point.tail = events[heard:].copy()
-    session.read_by_venue -= heard
-    session.read_by_maker = 0
+    clocks["read_by_venue"] -= heard
+    clocks["read_by_maker"] -= heard
     point.hours += 1
 
 
 def _close_hour(
-    spec: RunSpec, spool: Spool, point: Checkpoint, feed: Feed, events: NDArray[Any] | None
+    voices: Sequence[Voice], point: Checkpoint, feed: Feed, events: NDArray[Any] | None
 ) -> None:
     """Bring the checkpoint to the end of the hour just played."""
-    spool.flush()  # no checkpoint on the disk may be ahead of its rows
-    session = point.session[0]
-    if events is None:
-        point.ended = True
-        end_ns = max(int(session.maker.now_ns), point.start_ns)
-        _say(spool, spec, "tape_end", end_ns, int(session.maker.said) + 1, {})
+    for voice in voices:
+        voice.spool.flush()  # no checkpoint on the disk may be ahead of its rows
+    if events is not None:
+        carry(point, events)
+        point.feed = feed.dump()
         return
-    carry(point, events)
-    point.feed = feed.dump()
+    point.ended = True
+    for voice, session in zip(voices, point.sessions, strict=True):
+        end_ns = max(int(session.maker.now_ns), point.start_ns)
+        voice.say("tape_end", end_ns, int(session.maker.said) + 1, {})
 
 
 def _status(point: Checkpoint, hours: float) -> RunStatus:
-    maker = point.session[0].maker
+    maker = point.sessions[0].maker
     ts_ns = max(int(maker.now_ns), point.start_ns)
     if point.ended:
         hours = (ts_ns - point.start_ns) / HOUR_NS
     return RunStatus(ts_ns, hours, _is_over(point), _is_killed(point))
-
-
-def _say(
-    spool: Spool, spec: RunSpec, name: str, ts_ns: int, seq: int, body: dict[str, Any]
-) -> None:
-    row = _who(spec) | {"ts_ns": ts_ns, "name": name, "body": body}
-    spool.append("event", row, seq=seq, durable=True)
-
-
-def _who(spec: RunSpec) -> dict[str, Any]:
-    return {"run": spec.run, "asset": spec.asset, "mode": spec.mode}
-
-
-def _drain(spec: RunSpec, spool: Spool, outputs: NDArray[Any]) -> None:
-    """Write everything the engine has said to the spool, in the order it was said."""
-    out = outputs[0]
-    who = _who(spec)
-    rows = [*_fills(out), *_markouts(out), *_samples(out), *_halt(out)]
-    for seq, kind, row in sorted(rows, key=lambda r: r[0]):
-        spool.append(kind, who | row, seq=seq, durable=kind == "event")
-    drained(out)
 
 
 Row = tuple[int, str, dict[str, Any]]

@@ -1,13 +1,9 @@
-"""A venue on paper: latency both ways, post-only, queue position, fees.
+"""A venue on paper: what becomes of a request.
 
-A fill needs somebody else's trade or quote: a print through our price, a print at our price once
-the queue ahead is used up, or the other side's touch moving to our price or through it. Depth that
-shrinks never fills. One print's volume is shared among our own orders, best price first, so that
-our fills never exceed the volume that traded.
-
-Two fill models: `THROUGH` counts only prints *through* our price (the pessimistic one, which gates
-judge); `QUEUE` also counts prints at our price behind everything displayed when we joined, with
-cancels assumed to happen behind us (docs/model.md, "A venue on paper").
+A request arrives after a delay drawn for its kind; the venue acts on it in order of arrival, and
+before what trades at the same instant: post-only orders and cancels come first in a block. Answers
+come back in the order they were given. `matching` fills what rests; `account` keeps position, fees,
+funding, margin and the request budget (docs/model.md, "A venue on paper").
 """
 
 import math
@@ -15,269 +11,294 @@ from typing import Annotated, Any
 
 from engine.actions import CANCEL, CANCEL_ALL, MODIFY, PLACE, Action
 from engine.core import book
-from engine.core.book import ASK, BID, Book
+from engine.core.book import Book
 from engine.events import (
     ACCEPTED,
+    BAD_PX,
+    BAD_SZ,
     BUY,
     CANCELED,
-    FILL,
-    LAST,
-    LEVEL,
-    MIN_NOTIONAL,
     POST_ONLY,
+    RATE_LIMIT,
     REJECTED,
-    TRADE,
+    SELL,
+    TOO_MANY,
     UNKNOWN_ORDER,
     Event,
 )
-from engine.instrument import Instrument, to_px, to_units
+from engine.instrument import Instrument, tick_units, to_px, to_units
 from engine.record import f8, i8, kernel, record, zeros
+from engine.sim import account, latency, queue
+from engine.sim.account import Account
+from engine.sim.latency import RESPONSE, Latencies
+from engine.sim.rules import FILL_MODELS, VenueRules
 
-THROUGH, QUEUE = 0, 1
-MAX_WORKING = 64
+MAX_WORKING = 64  # orders of one side
 MAX_WAITING = 1024  # requests or answers under way
 
 
 @record
 class Working:
-    """One order resting on paper; a `cloid` of zero is a free slot."""
+    """One order resting on paper."""
 
     cloid: i8
-    side: i8
     px: i8  # units
     sz: f8
-    ahead: f8  # displayed coins that trade before us
+    ahead: f8  # coins that trade before us
+    shown: f8  # size of the level when it was last seen
+    traded: f8  # prints at our price since then
 
 
 @record
 class PaperVenue:
-    """The venue's side of things; `asks` and `answers` are rings in order of arrival."""
+    """The venue's side of things.
+
+    `working` holds bids from 0, asks from 64, each best first, then oldest. `asks` and `answers`
+    are rings in order of arrival.
+    """
 
     instrument: Instrument
+    account: Account
+    latencies: Latencies
     fill_model: i8
-    latency_ns: i8  # of a request, and again of its answer
-    maker_fee: f8
+    whole_fills: i8
     book: Book
-    working: Annotated[Working, MAX_WORKING]
+    in_snapshot: i8
+    working: Annotated[Working, 2 * MAX_WORKING]
+    n: Annotated[i8, 2]
+    taken: Annotated[f8, 2]  # of what the other side shows at our prices [coins]
     asks: Annotated[Action, MAX_WAITING]  # ts_ns is the arrival
     ask_head: i8
     ask_tail: i8
     answers: Annotated[Event, MAX_WAITING]
     answer_head: i8
     answer_tail: i8
+    answered_ns: i8  # when the last answer reaches us
     next_tid: i8
 
 
-def new_venue(params: Any, *, fill_model: int, latency_ms: float) -> Any:
-    """Return an array of one `PaperVenue` with an empty book.
-
-    Raises
-    ------
-    ValueError
-        if `latency_ms` is negative or `fill_model` is neither `THROUGH` nor `QUEUE`.
-    """
-    if not latency_ms >= 0:
-        raise ValueError(f"latency_ms must not be negative, was {latency_ms}")
-    if fill_model not in (THROUGH, QUEUE):
-        raise ValueError(f"fill_model must be THROUGH (0) or QUEUE (1), was {fill_model}")
+def new_venue(params: Any, rules: VenueRules) -> Any:
+    """Return an array of one `PaperVenue` with an empty book."""
     venues = zeros(PaperVenue)
     v = venues[0]
     v.instrument = params.instrument
-    v.fill_model = fill_model
-    v.latency_ns = int(latency_ms * 1e6)
-    v.maker_fee = params.maker_fee
+    v.fill_model = FILL_MODELS.index(rules.fill_model)
+    v.whole_fills = rules.whole_fills
     v.next_tid = 1
+    account.start(v.account, params, volume_14d_usd=rules.volume_14d_usd, limits=rules.limits)
+    latency.start(v.latencies, rules.latency, rules.seed)
     return venues
 
 
 @kernel
+def side_of(r: int) -> int:
+    """Return the side of a row: the inverse of `book.row`."""
+    return BUY if r == book.BID else SELL
+
+
+@kernel
+def first(r: int) -> int:
+    """Return where a side's orders begin."""
+    return r * MAX_WORKING
+
+
+@kernel
 def submit(v: Any, action: Any) -> None:
-    """Send one request; it arrives one latency later, in the order of sending."""
-    slot = v.asks[v.ask_head % MAX_WAITING]
-    slot.kind = action.kind
-    slot.side = action.side
-    slot.cloid = action.cloid
-    slot.px = action.px
-    slot.sz = action.sz
-    slot.ts_ns = action.ts_ns + v.latency_ns
+    """Send one request; one that was sent later may arrive earlier."""
+    delay = latency.CANCEL
+    if action.kind == PLACE:
+        delay = latency.NEW
+    elif action.kind == MODIFY:
+        delay = latency.MODIFY
+    arrival_ns = action.ts_ns + latency.draw(v.latencies, delay, action.ts_ns)
+    k = v.ask_head
+    while k > v.ask_tail and v.asks[(k - 1) % MAX_WAITING].ts_ns > arrival_ns:
+        _copy_request(v.asks[k % MAX_WAITING], v.asks[(k - 1) % MAX_WAITING])
+        k -= 1
+    slot = v.asks[k % MAX_WAITING]
+    _copy_request(slot, action)
+    slot.ts_ns = arrival_ns
     v.ask_head += 1
 
 
 @kernel
+def _copy_request(to: Any, action: Any) -> None:
+    to.kind = action.kind
+    to.side = action.side
+    to.cloid = action.cloid
+    to.px = action.px
+    to.sz = action.sz
+    to.ts_ns = action.ts_ns
+
+
+@kernel
 def serve(v: Any) -> None:
-    """Carry out the oldest request under way, at its time of arrival."""
+    """Carry out the oldest request that has arrived, at its time of arrival."""
     action = v.asks[v.ask_tail % MAX_WAITING]
     v.ask_tail += 1
     if action.kind == CANCEL_ALL:
-        for k in range(MAX_WORKING):
-            if v.working[k].cloid > 0:
-                _cancel(v, v.working[k], action.ts_ns)
+        _cancel_all(v, action)
         return
-    k = _find(v, action.cloid)
+    if not account.charge(v.account, action.kind == CANCEL, action.ts_ns):
+        _refuse(v, action, RATE_LIMIT)
+        return
     if action.kind == PLACE:
         _place(v, action)
-    elif k < 0:
+        return
+    k = _find(v, action.cloid)
+    if k < 0:
         _refuse(v, action, UNKNOWN_ORDER)
-    elif action.kind == CANCEL:
-        _cancel(v, v.working[k], action.ts_ns)
-    elif action.kind == MODIFY:
-        v.working[k].cloid = 0  # Hyperliquid modifies by cancelling and placing: the queue is lost
+        return
+    r = k // MAX_WORKING
+    if action.kind == CANCEL:
+        cancel(v, r, k, action.ts_ns)
+    else:
+        remove(v, r, k)  # Hyperliquid modifies by cancelling and placing: the queue is lost
         _place(v, action)
+
+
+@kernel
+def _cancel_all(v: Any, action: Any) -> None:
+    """Cancel what rests, each for one request; what cannot be paid for stays and is refused."""
+    for r in range(2):
+        for k in range(first(r) + v.n[r] - 1, first(r) - 1, -1):
+            action.cloid = v.working[k].cloid
+            action.side = side_of(r)
+            if account.charge(v.account, True, action.ts_ns):
+                cancel(v, r, k, action.ts_ns)
+            else:
+                _refuse(v, action, RATE_LIMIT)
 
 
 @kernel
 def _place(v: Any, action: Any) -> None:
+    r = book.row(action.side)
     px = to_units(v.instrument, action.px)
-    opposite = ASK if action.side == BUY else BID
-    crosses = v.book.n[opposite] > 0 and action.side * (px - v.book.px[opposite, 0]) >= 0
-    slot = _find(v, 0)
-    if crosses:
-        _refuse(v, action, POST_ONLY)
-    elif action.px * action.sz < v.instrument.min_notional_usd * (1.0 - 1e-9) or slot < 0:
-        _refuse(v, action, MIN_NOTIONAL)
-    else:
-        o = v.working[slot]
-        o.cloid = action.cloid
-        o.side = action.side
-        o.px = px
-        o.sz = action.sz
-        o.ahead = _shown(v, action.side, px)
-        _answer(v, ACCEPTED, o, action.ts_ns)
+    reason = _reason_against(v, action, r, px)
+    if reason != 0:
+        _refuse(v, action, reason)
+        return
+    k = first(r) + v.n[r]
+    while k > first(r) and action.side * (v.working[k - 1].px - px) < 0:
+        _copy_order(v.working[k], v.working[k - 1])
+        k -= 1
+    v.n[r] += 1
+    o = v.working[k]
+    o.cloid = action.cloid
+    o.px = px
+    o.sz = action.sz
+    o.shown = _shown(v, r, px)
+    o.ahead = queue.joined(v.fill_model, o.shown)
+    o.traded = 0.0
+    answer(v, ACCEPTED, action.side, o, action.ts_ns)
+
+
+@kernel
+def _reason_against(v: Any, action: Any, r: int, px: int) -> int:
+    """Return why an order is refused, 0 where it may rest."""
+    i, a = v.instrument, v.account
+    opposite = 1 - r
+    if a.limits and (px % tick_units(i, px) or abs(action.px * i.units_per_usd - px) > 1e-3):
+        return BAD_PX
+    lots = action.sz * i.lots_per_coin
+    if a.limits and (lots < 0.5 or abs(lots - round(lots)) > 1e-3):
+        return BAD_SZ
+    if v.book.n[opposite] > 0 and action.side * (px - v.book.px[opposite, 0]) >= 0:
+        return POST_ONLY
+    if v.n[r] == MAX_WORKING:
+        return TOO_MANY
+    least = i.min_notional_usd
+    return account.reason_against(a, action.side, action.px, action.sz, _resting(v, r), least)
+
+
+@kernel
+def _resting(v: Any, r: int) -> float:
+    total = 0.0
+    for k in range(first(r), first(r) + v.n[r]):
+        total += v.working[k].sz
+    return total
 
 
 @kernel
 def _find(v: Any, cloid: int) -> int:
-    for k in range(MAX_WORKING):
-        if v.working[k].cloid == cloid:
-            return k
+    for r in range(2):
+        for k in range(first(r), first(r) + v.n[r]):
+            if v.working[k].cloid == cloid:
+                return k
     return -1
 
 
 @kernel
-def _cancel(v: Any, o: Any, ts_ns: int) -> None:
-    _answer(v, CANCELED, o, ts_ns)
-    o.cloid = 0
+def remove(v: Any, r: int, k: int) -> None:
+    """Forget slot `k`; those behind it move up."""
+    v.n[r] -= 1
+    for j in range(k, first(r) + v.n[r]):
+        _copy_order(v.working[j], v.working[j + 1])
+
+
+@kernel
+def _copy_order(to: Any, o: Any) -> None:
+    to.cloid = o.cloid
+    to.px = o.px
+    to.sz = o.sz
+    to.ahead = o.ahead
+    to.shown = o.shown
+    to.traded = o.traded
+
+
+@kernel
+def cancel(v: Any, r: int, k: int, ts_ns: int) -> None:
+    """Take slot `k` off the book, and say so."""
+    answer(v, CANCELED, side_of(r), v.working[k], ts_ns)
+    remove(v, r, k)
 
 
 @kernel
 def _refuse(v: Any, action: Any, reason: int) -> None:
-    e = v.answers[v.answer_head % MAX_WAITING]
-    v.answer_head += 1
-    e.kind = REJECTED
+    v.account.refused += 1
+    e = next_answer(v, REJECTED, action.ts_ns)
     e.code = reason
     e.side = action.side
-    e.ts_ns = action.ts_ns
-    e.recv_ns = action.ts_ns + v.latency_ns
     e.px = action.px
     e.sz = action.sz
     e.ref = action.cloid
-    e.id = 0
-    e.extra = 0.0
 
 
 @kernel
-def _answer(v: Any, kind: int, o: Any, ts_ns: int) -> Any:
-    e = v.answers[v.answer_head % MAX_WAITING]
-    v.answer_head += 1
-    e.kind = kind
-    e.code = 0
-    e.side = o.side
-    e.ts_ns = ts_ns
-    e.recv_ns = ts_ns + v.latency_ns
+def answer(v: Any, kind: int, side: int, o: Any, ts_ns: int) -> Any:
+    """Return the next event to send, about one of our orders."""
+    e = next_answer(v, kind, ts_ns)
+    e.side = side
     e.px = to_px(v.instrument, o.px)
     e.sz = o.sz
     e.ref = o.cloid
+    return e
+
+
+@kernel
+def next_answer(v: Any, kind: int, ts_ns: int) -> Any:
+    """Return the next event to send, empty but for kind and times."""
+    e = v.answers[v.answer_head % MAX_WAITING]
+    v.answer_head += 1
+    v.answered_ns = max(v.answered_ns, ts_ns + latency.draw(v.latencies, RESPONSE, ts_ns))
+    e.kind = kind
+    e.code = 0
+    e.side = 0
+    e.ts_ns = ts_ns
+    e.recv_ns = v.answered_ns
+    e.px = 0.0
+    e.sz = 0.0
     e.id = 0
+    e.ref = 0
     e.extra = 0.0
     return e
 
 
 @kernel
-def hear(v: Any, e: Any) -> None:
-    """Let the market move: queues advance, and whoever is reached is filled."""
-    if e.kind == LEVEL:
-        book.apply(v.book, v.instrument, e)
-        if e.code & LAST:
-            _fill_crossed(v, e.ts_ns)
-    elif e.kind == TRADE:
-        _fill_traded(v, e)
-
-
-@kernel
-def _shown(v: Any, side: int, px: int) -> float:
+def _shown(v: Any, r: int, px: int) -> float:
     """Return the size displayed at a price; infinity behind the last level we are shown."""
-    r = book.row(side)
+    side = side_of(r)
     n = v.book.n[r]
-    if n > 0 and side * (px - v.book.px[r, n - 1]) < 0:
+    if n > 0 and side * (px - v.book.px[r, n - 1]) < 0 and not v.whole_fills:
         return math.inf
     return book.size_at(v.book, r, px)
-
-
-@kernel
-def _fill_crossed(v: Any, ts_ns: int) -> None:
-    """Fill orders that the other side's touch has reached: it would have met them, at our price.
-
-    Of the others' queues, whatever was cancelled was behind us, unless the level is now smaller.
-    """
-    for k in range(MAX_WORKING):
-        o = v.working[k]
-        if o.cloid == 0:
-            continue
-        o.ahead = min(o.ahead, _shown(v, o.side, o.px))
-        r = ASK if o.side == BUY else BID
-        if v.book.n[r] > 0 and o.side * (o.px - v.book.px[r, 0]) >= 0:
-            _fill(v, o, o.sz, ts_ns)
-
-
-@kernel
-def _fill_traded(v: Any, e: Any) -> None:
-    """Share one print among our orders at its price or better, best price first."""
-    px = to_units(v.instrument, e.px)
-    side = -e.side  # a seller hits bids
-    left = e.sz
-    k = _next_reached(v, side, px, -1)
-    while k >= 0 and left > 0.0:
-        o = v.working[k]
-        after = _next_reached(v, side, px, k)
-        sz = min(o.sz, left)
-        if o.px == px:
-            sz = min(o.sz, max(left - o.ahead, 0.0)) if v.fill_model == QUEUE else 0.0
-            o.ahead = max(o.ahead - left, 0.0)
-        if sz * v.instrument.lots_per_coin >= 0.5:
-            left -= sz
-            _fill(v, o, sz, e.ts_ns)
-        k = after
-
-
-@kernel
-def _next_reached(v: Any, side: int, px: int, previous: int) -> int:
-    """Return the next of our orders a print at `px` reaches: best price first, then oldest."""
-    best = -1
-    for k in range(MAX_WORKING):
-        o = v.working[k]
-        if o.cloid == 0 or o.side != side or side * (o.px - px) < 0:
-            continue
-        if previous >= 0 and not _precedes(v, previous, k):
-            continue
-        if best < 0 or _precedes(v, k, best):
-            best = k
-    return best
-
-
-@kernel
-def _precedes(v: Any, j: int, k: int) -> bool:
-    a, b = v.working[j], v.working[k]
-    better = a.side * (a.px - b.px)
-    return better > 0 or (better == 0 and a.cloid < b.cloid)
-
-
-@kernel
-def _fill(v: Any, o: Any, sz: float, ts_ns: int) -> None:
-    e = _answer(v, FILL, o, ts_ns)
-    e.sz = sz
-    e.id = v.next_tid
-    e.extra = e.px * sz * v.maker_fee
-    v.next_tid += 1
-    o.sz -= sz
-    if o.sz * v.instrument.lots_per_coin < 0.5:
-        o.cloid = 0

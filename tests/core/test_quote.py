@@ -21,10 +21,12 @@ from engine.events import BUY, LEVEL, SELL, TIMER, TRADE, Event
 from engine.instrument import passive_units, tick_units
 from engine.policy import load_policy
 from engine.record import zeros
+from engine.sim.clocks import arrival_order
 from engine.sim.market import HOUR_NS
+from engine.sim.rules import Latency, VenueRules
 from engine.sim.session import Session, run
 from engine.sim.universe import market_of
-from engine.sim.venue import QUEUE, new_venue
+from engine.sim.venue import new_venue
 
 START_NS = 490_000 * HOUR_NS
 S = 1_000_000_000
@@ -69,12 +71,15 @@ def new_session(config):
     params = new_params(config)
     sessions = zeros(Session)
     sessions[0].maker = new_maker(params)[0]
-    sessions[0].venue = new_venue(params, fill_model=QUEUE, latency_ms=100.0)[0]
+    sessions[0].venue = new_venue(
+        params, VenueRules(fill_model="power", latency=Latency.constant(100.0))
+    )[0]
     return sessions
 
 
 def play(sessions, events, until_ns):
-    while not run(sessions, events, len(events), until_ns, OUT):
+    order = arrival_order(events)
+    while not run(sessions, events, order, until_ns, OUT):
         drained(OUT[0])
     drained(OUT[0])
     return sessions[0].maker

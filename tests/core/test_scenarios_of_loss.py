@@ -11,14 +11,19 @@ from engine.events import BUY, LAST, LEVEL, SELL, SNAPSHOT, TRADE, Event
 from engine.policy import load_policy
 from engine.record import dump_state, load_state, zeros
 from engine.runners.simulated import new_session
+from engine.sim.clocks import arrival_order
 from engine.sim.market import HOUR_NS
+from engine.sim.rules import Latency, VenueRules
 from engine.sim.session import Session, run
 from engine.sim.universe import market_of
-from engine.sim.venue import QUEUE, THROUGH
 
 START_NS = 490_000 * HOUR_NS
 S = 1_000_000_000
 PX = 40.0
+THROUGH, QUEUE = (
+    VenueRules(fill_model=model, latency=Latency.constant(100.0))
+    for model in ("pessimistic", "power")
+)
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +46,10 @@ def config_of(spec, facts):
 def play(sessions, events, until_s, look=None, every_s=1.0):
     """Play to a time, and look at the maker every so often."""
     out = zeros(Output)
-    maker = sessions[0].maker
+    maker, order = sessions[0].maker, arrival_order(events)
     begin_s = max(int(maker.now_ns) - START_NS, 0) / S
     for t in np.arange(begin_s + every_s, until_s + 1e-9, every_s):
-        while not run(sessions, events, len(events), START_NS + int(t * S), out):
+        while not run(sessions, events, order, START_NS + int(t * S), out):
             drained(out[0])
         drained(out[0])
         if look is not None:
@@ -87,7 +92,7 @@ def trending(bps, minutes, opportunities, sweep_sz):
 @pytest.mark.parametrize("capital_usd", [100.0, 1000.0])
 def test_a_trend_that_takes_57_times_is_bounded_by_skew_limit_and_tier(config_of, capital_usd, bps):
     config = config_of(capital_usd)
-    sessions = new_session(config, fill_model=THROUGH)
+    sessions = new_session(config, THROUGH)
     quotes = []
 
     def look(m):
@@ -119,7 +124,7 @@ def test_a_fall_against_a_full_position_stops_at_the_tier_of_the_account(config_
         if m.kill.reason == risk.ARMED:
             lost.append(-float(m.ledger.cash_usd + m.ledger.position * m.mid))
 
-    sessions = new_session(config, fill_model=THROUGH)
+    sessions = new_session(config, THROUGH)
     m = play(sessions, trending(-1_500.0, 25, 57, 5.0), 1500.0, look)
     assert m.kill.reason in (risk.DAILY_LOSS, risk.DRAWDOWN)
     assert sides_live(m) == set()
@@ -132,9 +137,10 @@ def test_an_hour_with_hardly_a_request_left_stays_two_sided_and_within_them(
     config_of, an_hour, headroom, two_sided
 ):
     config = config_of(1000.0)
-    starved, fed = (new_session(config, fill_model=QUEUE) for _ in range(2))
+    starved, fed = (new_session(config, QUEUE) for _ in range(2))
     b = starved[0].maker.budget
     b.used = (1.0 - headroom) * b.granted
+    starved[0].venue.account.budget.used = b.used  # the venue counts the same, and says so
     free = float(b.granted - b.used)
     seconds = {"both": 0, "any": 0, "all": 0}
 
@@ -170,7 +176,7 @@ def test_a_viable_account_quotes_both_sides_and_holds_its_cap_when_everything_fi
         if t % 5 == 4 and (t // 60) % 4 != 3:
             taker = SELL if (t // 60) % 2 else BUY
             rows.append((TRADE, taker, 0, t + 0.4, round(PX * (1 + taker * 5e-3), 3), 1e4))
-    sessions = new_session(config, fill_model=THROUGH)
+    sessions = new_session(config, THROUGH)
     both, positions = [], []
 
     def look(m):
@@ -192,7 +198,7 @@ def test_a_viable_account_quotes_both_sides_and_holds_its_cap_when_everything_fi
 
 
 def test_after_a_restore_it_quotes_within_a_minute_and_knows_what_it_knew(config_of, an_hour):
-    sessions = new_session(config_of(), fill_model=QUEUE)
+    sessions = new_session(config_of(), QUEUE)
     play(sessions, an_hour, 900.0)
     again = load_state(Session, dump_state(sessions))
     was = again[0].maker
@@ -208,7 +214,7 @@ def test_a_new_session_knows_nothing_and_quotes_within_a_minute_without_a_fill(
     config_of, an_hour, capital_usd
 ):
     quiet = an_hour[an_hour["kind"] != TRADE]
-    sessions = new_session(config_of(capital_usd), fill_model=THROUGH)
+    sessions = new_session(config_of(capital_usd), THROUGH)
     live = []
     m = play(sessions, quiet, 60.0, lambda m: live.append(sides_live(m)))
     assert {BUY, SELL} in live

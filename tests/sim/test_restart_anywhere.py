@@ -19,10 +19,12 @@ from engine.derive.facts import MarketFacts
 from engine.events import REFERENCE, REFERENCE_TRADE
 from engine.policy import load_policy
 from engine.record import dump_state, load_state, zeros
+from engine.sim.clocks import arrival_order
 from engine.sim.market import HOUR_NS
+from engine.sim.rules import Spikes, venue_rules
 from engine.sim.session import Session, run
 from engine.sim.universe import market_of
-from engine.sim.venue import QUEUE, new_venue
+from engine.sim.venue import new_venue
 
 START_NS = 490_000 * HOUR_NS
 FACTS = MarketFacts(
@@ -51,6 +53,10 @@ ROWS = ("fills", "markouts", "samples", "journal")
 ROOT = Path(__file__).parents[2]
 
 
+RULES = venue_rules(load_policy(), fill_model="power")
+RULES = RULES.replaced(latency=RULES.latency.model_copy(update={"spikes": Spikes(per_hour=30.0)}))
+
+
 class Play:
     """One market, and a session that may be stopped and started anew at any of its events."""
 
@@ -59,6 +65,7 @@ class Play:
         self.config = derive_config(spec, MARKETS[asset], load_policy())[0]
         self.end_ns = START_NS + HOUR_NS
         self.events = market_of(asset, None, 7, START_NS).chunk(0)
+        self.order = arrival_order(self.events)
         self.out = zeros(Output)
         self.whole = self.through([])
 
@@ -66,7 +73,7 @@ class Play:
         params = new_params(self.config)
         sessions = zeros(Session)
         sessions[0].maker = new_maker(params)[0]
-        sessions[0].venue = new_venue(params, fill_model=QUEUE, latency_ms=100.0)[0]
+        sessions[0].venue = new_venue(params, RULES)[0]
         return sessions
 
     def through(self, cuts):
@@ -76,7 +83,7 @@ class Play:
             sessions = load_state(Session, dump_state(sessions))
             done = False
             while not done:
-                done = run(sessions, self.events, len(self.events), until_ns, self.out)
+                done = run(sessions, self.events, self.order, until_ns, self.out)
                 self.take(said)
         return sessions, said
 
@@ -92,7 +99,7 @@ class Play:
         done, first = False, MAX_JOURNAL - ROOM - 1
         while not done:
             o.n_journal = first  # one row more, and the output counts as full
-            done = run(sessions, self.events, len(self.events), self.end_ns, self.out)
+            done = run(sessions, self.events, self.order, self.end_ns, self.out)
             asked = o.journal[first : o.n_journal].tobytes()
             o.n_journal = 0
             self.take(said)
@@ -160,6 +167,8 @@ from engine.core.output import Output, drained
 from engine.record import zeros
 from engine.runners.feeds import SimulatedFeed
 from engine.runners.simulated import new_session
+from engine.sim.clocks import arrival_order
+from engine.sim.rules import venue_rules
 from engine.sim.market import HOUR_NS
 from engine.sim.session import run
 import numpy as np
@@ -167,17 +176,20 @@ from engine.events import Event
 
 config = MakerConfig.model_validate_json(sys.argv[1])
 feed = SimulatedFeed("HYPE", None, 7, int(sys.argv[2]))
-sessions, outputs, tail = new_session(config, fill_model=0), zeros(Output), zeros(Event, 0)
+rules = venue_rules(load_policy())
+sessions, outputs, tail = new_session(config, rules), zeros(Output), zeros(Event, 0)
 size, address = sessions.nbytes, sessions.__array_interface__["data"]
 for hour in range(7 * 24):
     events = np.concatenate([tail, feed.chunk(hour)]).view(Event.dtype)
-    while not run(sessions, events, len(events), feed.start_ns + (hour + 1) * HOUR_NS, outputs):
+    order = arrival_order(events)
+    while not run(sessions, events, order, feed.start_ns + (hour + 1) * HOUR_NS, outputs):
         drained(outputs[0])
     drained(outputs[0])
-    heard = int(sessions[0].read_by_maker)
+    clocks = sessions[0].clocks
+    heard = int(clocks.read_by_maker)
     tail = events[heard:].copy()
-    sessions[0].read_by_venue -= heard
-    sessions[0].read_by_maker = 0
+    clocks.read_by_venue -= heard
+    clocks.read_by_maker = 0
     if hour + 1 in (24, 48, 7 * 24):
         if hour + 1 == 24:
             tracemalloc.start()

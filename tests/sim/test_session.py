@@ -20,10 +20,13 @@ from engine.derive.decisions import derive_config
 from engine.events import BUY, LAST, LEVEL, SELL, SNAPSHOT, Event
 from engine.policy import load_policy
 from engine.record import dump_state, load_state, zeros
+from engine.sim import venue
+from engine.sim.clocks import arrival_order
 from engine.sim.market import HOUR_NS
+from engine.sim.rules import Latency, VenueRules
 from engine.sim.session import Session, run
 from engine.sim.universe import market_of
-from engine.sim.venue import QUEUE, THROUGH, new_venue
+from engine.sim.venue import new_venue
 
 START_NS = 490_000 * HOUR_NS
 S = 1_000_000_000
@@ -35,11 +38,13 @@ def config(spec, facts):
     return derive_config(spec, facts.model_copy(update={"mark_px": 40.0}), load_policy())[0]
 
 
-def new_session(config, model=THROUGH):
+def new_session(config, model="pessimistic"):
     params = new_params(config)
     sessions = zeros(Session)
     sessions[0].maker = new_maker(params)[0]
-    sessions[0].venue = new_venue(params, fill_model=model, latency_ms=100.0)[0]
+    sessions[0].venue = new_venue(
+        params, VenueRules(fill_model=model, latency=Latency.constant(100.0))
+    )[0]
     return sessions
 
 
@@ -51,9 +56,9 @@ def hours(asset, n, seed=7):
 def play(sessions, events, until_ns, journal=None):
     """Play to a time; return how many actions were said on the way."""
     out = zeros(Output)
-    done, said = False, 0
+    done, said, order = False, 0, arrival_order(events)
     while not done:
-        done = run(sessions, events, len(events), until_ns, out)
+        done = run(sessions, events, order, until_ns, out)
         said += int(out[0].n_journal)
         if journal is not None:
             journal.append(out[0].journal[: out[0].n_journal].copy())
@@ -65,7 +70,7 @@ def digest(journal):
     return hashlib.sha256(b"".join(rows.tobytes() for rows in journal)).hexdigest()
 
 
-@pytest.mark.parametrize("model", [THROUGH, QUEUE])
+@pytest.mark.parametrize("model", ["pessimistic", "power"])
 def test_the_same_tape_twice_gives_the_same_journal_and_the_same_state(config, model):
     (events,) = hours("HYPE", 1)
     told = []
@@ -80,17 +85,18 @@ def test_the_same_tape_twice_gives_the_same_journal_and_the_same_state(config, m
 def test_a_restart_at_any_hour_changes_nothing(config):
     chunks = hours("HYPE", 3)
     whole, parts = [], []
-    through = new_session(config, QUEUE)
+    through = new_session(config, "power")
     play(through, np.concatenate(chunks), START_NS + 3 * HOUR_NS, whole)
-    blob, tail = dump_state(new_session(config, QUEUE)), zeros(Event, 0)
+    blob, tail = dump_state(new_session(config, "power")), zeros(Event, 0)
     for hour, chunk in enumerate(chunks):
         sessions = load_state(Session, blob)
         events = np.concatenate([tail, chunk])
         play(sessions, events, START_NS + (hour + 1) * HOUR_NS, parts)
-        heard = int(sessions[0].read_by_maker)
+        clocks = sessions[0].clocks
+        heard = int(clocks.read_by_maker)
         tail = events[heard:].copy()
-        sessions[0].read_by_venue -= heard
-        sessions[0].read_by_maker = 0
+        clocks.read_by_venue -= heard
+        clocks.read_by_maker = 0
         blob = dump_state(sessions)
     assert digest(parts) == digest(whole)
     assert sessions[0].maker.tobytes() == through[0].maker.tobytes()
@@ -108,7 +114,9 @@ def test_it_does_not_matter_how_often_one_looks(config):
     assert often.tobytes() == once.tobytes()
 
 
-@pytest.mark.parametrize(("asset", "model"), [("HYPE", QUEUE), ("TREND", THROUGH), ("BAIT", QUEUE)])
+@pytest.mark.parametrize(
+    ("asset", "model"), [("HYPE", "power"), ("TREND", "pessimistic"), ("BAIT", "power")]
+)
 def test_limits_hold_and_quotes_never_cross_at_every_request(config, asset, model):
     (events,) = hours(asset, 1)
     if asset == "BAIT":  # a dearer grid than the configuration's would be refused everywhere
@@ -116,9 +124,9 @@ def test_limits_hold_and_quotes_never_cross_at_every_request(config, asset, mode
         config = config.model_copy(update={"target_liquidity": 100.0})
     sessions, out = new_session(config, model), zeros(Output)
     m, o = sessions[0].maker, out[0]
-    asked = 0
+    asked, order = 0, arrival_order(events)
     for until in range(START_NS, START_NS + HOUR_NS // 3, 20_000_000):
-        run(sessions, events, len(events), until, out)
+        run(sessions, events, order, until, out)
         if o.n_journal:
             asked += check_requests(m, o.journal[: o.n_journal])
             check_inventory(m)
@@ -150,7 +158,7 @@ def check_inventory(m):
 
 def test_maker_and_venue_agree_on_what_works_when_all_is_quiet(config):
     (events,) = hours("HYPE", 1)
-    sessions = new_session(config, QUEUE)
+    sessions = new_session(config, "power")
     play(sessions, events, START_NS + HOUR_NS // 2)
     # then the feed says nothing for five seconds: all answers are in, nothing new is asked
     now_ns = int(sessions[0].maker.now_ns)
@@ -163,14 +171,16 @@ def test_maker_and_venue_agree_on_what_works_when_all_is_quiet(config):
         if o.state == RESTING
     }
     working = {
-        (int(o.cloid), int(o.side), int(o.px), round(float(o.sz), 6)) for o in v.working if o.cloid
+        (int(o.cloid), venue.side_of(r), int(o.px), round(float(o.sz), 6))
+        for r in range(2)
+        for o in v.working[venue.first(r) : venue.first(r) + v.n[r]]
     }
     assert known == working != set()
     assert {int(o.state) for o in m.orders.slot} <= {GONE, RESTING}
     # ten more and the silence has cancelled everything, on both sides of the wire
     play(sessions, before, now_ns + 12 * S)
     assert all(o.state == GONE for o in m.orders.slot)
-    assert all(o.cloid == 0 for o in v.working)
+    assert not v.n.any()
 
 
 def test_quotes_rest_within_a_minute_of_the_first_data_without_any_fill(config):
@@ -183,7 +193,7 @@ def test_quotes_rest_within_a_minute_of_the_first_data_without_any_fill(config):
 
 
 def test_a_halt_is_absorbing_and_leaves_nothing_working(config):
-    sessions = new_session(config.model_copy(update={"kill_fraction": 1e-4}), QUEUE)
+    sessions = new_session(config.model_copy(update={"kill_fraction": 1e-4}), "power")
     (events,) = hours("HYPE", 1)
     journal = []
     play(sessions, events, START_NS + HOUR_NS, journal)
@@ -195,18 +205,18 @@ def test_a_halt_is_absorbing_and_leaves_nothing_working(config):
     assert rows[halts[0]]["ts_ns"] == m.kill.tripped_ns
     assert START_NS < m.kill.tripped_ns < START_NS + HOUR_NS - 60 * S
     assert all(o.state == GONE for o in m.orders.slot)
-    assert all(o.cloid == 0 for o in v.working)
+    assert not v.n.any()
     filled = int(m.ledger.fills)
     assert filled == v.next_tid - 1  # whatever filled on the way was still booked
 
 
 def test_the_accounts_of_maker_and_venue_are_the_same(config):
     (events,) = hours("HYPE", 1)
-    sessions = new_session(config, QUEUE)
+    sessions = new_session(config, "power")
     fills, out = [], zeros(Output)
     done = False
     while not done:
-        done = run(sessions, events, len(events), START_NS + HOUR_NS, out)
+        done = run(sessions, events, arrival_order(events), START_NS + HOUR_NS, out)
         fills.append(out[0].fills[: out[0].n_fills].copy())
         drained(out[0])
     rows, m = np.concatenate(fills), sessions[0].maker
@@ -251,15 +261,19 @@ from engine.core.output import Output
 from engine.core.params import new_params
 from engine.record import zeros
 from engine.sim.session import Session, run
-from engine.sim.venue import QUEUE, new_venue
+from engine.sim.clocks import arrival_order
+from engine.sim.rules import Latency, VenueRules
+from engine.sim.venue import new_venue
 events = np.fromfile(sys.argv[1], np.uint8)
 from engine.events import Event
 events = events.view(np.dtype(Event.dtype)).copy()
 params = new_params(MakerConfig.model_validate_json(sys.argv[3]))
 sessions, out = zeros(Session), zeros(Output)
 sessions[0].maker = new_maker(params)[0]
-sessions[0].venue = new_venue(params, fill_model=QUEUE, latency_ms=100.0)[0]
-assert run(sessions, events, len(events), int(events[-1].recv_ns), out)
+sessions[0].venue = new_venue(
+    params, VenueRules(fill_model="power", latency=Latency.constant(100.0))
+)[0]
+assert run(sessions, events, arrival_order(events), int(events[-1].recv_ns), out)
 with open(sys.argv[2], "wb") as file:
     file.write(sessions.tobytes() + out[0].journal[: out[0].n_journal].tobytes())
 """
@@ -288,7 +302,7 @@ def test_the_same_source_uncompiled_does_the_same(config, tmp_path):
     )
     assert process.returncode == 0, process.stderr
     blob = plain.read_bytes()
-    sessions, journal = new_session(config, QUEUE), []
+    sessions, journal = new_session(config, "power"), []
     play(sessions, events, int(events[-1]["recv_ns"]), journal)
     size = Session.dtype.itemsize
     assert sum(len(rows) for rows in journal) > 5

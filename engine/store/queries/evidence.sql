@@ -49,6 +49,17 @@ m AS (  -- adverse is a mid that moved against us by more than 1 bp: markout les
     FROM last, since, markouts WHERE markouts.run = $run AND markouts.ts_ns > since.ts_ns
   )
 ),
+band AS (  -- the same hours under the kinder fill models: reported, never judged
+  SELECT sum(notional_usd * (mk5 - fee_bps)) FILTER (kind = 'realistic')
+           / nullif(sum(notional_usd) FILTER (kind = 'realistic'), 0) AS realistic,
+         sum(notional_usd * (mk5 - fee_bps)) FILTER (kind = 'optimistic')
+           / nullif(sum(notional_usd) FILTER (kind = 'optimistic'), 0) AS optimistic
+  FROM (
+    SELECT markouts.*, substr(markouts.run, length($run) + 2) AS kind FROM last, since, markouts
+    WHERE markouts.run IN ($run || '.realistic', $run || '.optimistic') AND mk5 IS NOT NULL
+      AND markouts.ts_ns > since.ts_ns AND markouts.ts_ns <= last.last_ns
+  )
+),
 -- whole hours of the evidence clock: their profit, and the spread we kept in them
 hourly AS (
   SELECT hour, arg_max(equity_usd, seq) AS equity_usd, max(live_s) AS live_s, median(spread_ratio) AS spread_ratio
@@ -104,6 +115,7 @@ SELECT
   last.filled_orders - base.filled_orders AS filled_orders,
   if(last.first_ns IS NULL, NULL, m.markouts) AS markouts, m.notional_usd, m.edge_bps, m.edge_60_bps, m.edge_300_bps,
   m.edge_first_half_bps, m.edge_second_half_bps, m.edge_sd_bps,
+  band.realistic AS edge_realistic_bps, band.optimistic AS edge_optimistic_bps,
   (last.filled_orders - base.filled_orders) / nullif((last.quote_s - base.quote_s) / 3600, 0) AS fill_rate,
   m.as_rate,
   (last.null_adverse - base.null_adverse) / nullif(last.null_n - base.null_n, 0) AS as_null,
@@ -122,4 +134,4 @@ SELECT
   if(last.first_ns IS NULL, NULL, greatest(gap.max_gap_s, 0)) AS max_gap_s, last.gap_s - base.gap_s AS gap_s,
   (SELECT max(drawdown_usd) FROM peak) AS max_drawdown_usd,
   last.equity_usd, last.realized_usd, last.position, last.actions - base.actions AS actions
-FROM base, last, start, f, m, pnl, spread, days, gap, e
+FROM base, last, start, f, m, band, pnl, spread, days, gap, e

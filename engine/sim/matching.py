@@ -1,0 +1,260 @@
+"""What the market does to the orders that rest on paper.
+
+A fill needs somebody else's trade or quote: a print through our price, a print at our price once
+the queue ahead is used up (`queue`), or the other side's touch moving to our price or through it.
+Depth that shrinks never fills. A print's volume is shared among our own orders, best price first,
+then oldest, and what the other side shows at our price fills us once: our fills never exceed what
+came against us (docs/model.md, "A venue on paper").
+"""
+
+from typing import Any
+
+from engine.core import book
+from engine.events import (
+    BUY,
+    CONTEXT,
+    FILL,
+    FUNDING,
+    LAST,
+    LEVEL,
+    LIQUIDATED,
+    QUOTA,
+    SELL,
+    SNAPSHOT,
+    TRADE,
+)
+from engine.instrument import to_px, to_units
+from engine.record import kernel
+from engine.sim import account, queue
+from engine.sim.account import QUOTA_NS
+from engine.sim.queue import PESSIMISTIC
+from engine.sim.venue import answer, cancel, first, next_answer, remove, side_of
+
+
+@kernel
+def hear(v: Any, e: Any) -> None:
+    """Let the market move: queues advance, and whoever is reached is filled."""
+    if v.account.next_funding_ns <= e.ts_ns or v.account.next_quota_ns <= e.ts_ns:
+        _pass_time(v, e.ts_ns)
+    if e.kind == LEVEL:
+        _hear_level(v, e)
+    elif e.kind == TRADE:
+        _fill_traded(v, e)
+    elif e.kind == CONTEXT:
+        account.hear_context(v.account, e)
+
+
+@kernel
+def _pass_time(v: Any, ts_ns: int) -> None:
+    """Pay what is due, and report the requests used."""
+    a = v.account
+    usd = account.pass_time(a, ts_ns)
+    if usd != 0.0:
+        a.payments += 1
+        e = next_answer(v, FUNDING, ts_ns)
+        e.id = a.payments
+        e.extra = usd
+    if a.next_quota_ns <= ts_ns:
+        if a.limits and a.next_quota_ns > 0:
+            e = next_answer(v, QUOTA, ts_ns)
+            e.px = a.budget.used
+            e.sz = a.budget.granted
+        a.next_quota_ns = ts_ns + QUOTA_NS
+
+
+@kernel
+def _hear_level(v: Any, e: Any) -> None:
+    if e.code & SNAPSHOT:
+        v.in_snapshot = 1
+    elif v.in_snapshot == 0:
+        _change_level(v, e)
+    book.apply(v.book, v.instrument, e)
+    if e.code & LAST:
+        if v.in_snapshot:
+            _see_levels(v, book.BID)
+            _see_levels(v, book.ASK)
+            v.in_snapshot = 0
+        _see_touch(v, e.ts_ns)
+
+
+@kernel
+def _change_level(v: Any, e: Any) -> None:
+    """Let the orders at one price see how its size has changed."""
+    r = book.row(e.side)
+    if v.n[r] == 0:
+        return
+    px = to_units(v.instrument, e.px)
+    for k in range(first(r), first(r) + v.n[r]):
+        o = v.working[k]
+        if o.px == px:
+            _see_level(v, o, e.sz)
+        elif e.side * (o.px - px) < 0:
+            break
+
+
+@kernel
+def _see_levels(v: Any, r: int) -> None:
+    """Let every order see its level in a whole book; both are sorted, best first."""
+    side = side_of(r)
+    j, n = 0, v.book.n[r]
+    for k in range(first(r), first(r) + v.n[r]):
+        o = v.working[k]
+        while j < n and side * (v.book.px[r, j] - o.px) > 0:
+            j += 1
+        if j == n:
+            break  # behind the last level shown: nothing is known
+        _see_level(v, o, v.book.sz[r, j] if v.book.px[r, j] == o.px else 0.0)
+
+
+@kernel
+def _see_level(v: Any, o: Any, now: float) -> None:
+    o.ahead = queue.after_change(v.fill_model, o.ahead, o.shown, now, o.traded)
+    o.shown = now
+    o.traded = 0.0
+
+
+@kernel
+def _see_touch(v: Any, ts_ns: int) -> None:
+    """Look at a consistent book: whom the touch has reached, and what we are worth."""
+    for r in range(2):
+        _fill_crossed(v, r, ts_ns)
+    if book.is_open(v.book):
+        v.account.mark = book.mid(v.book, v.instrument)
+    if v.account.position != 0.0 and account.is_liquidated(v.account):
+        _liquidate(v, ts_ns)
+
+
+@kernel
+def _fill_crossed(v: Any, r: int, ts_ns: int) -> None:
+    """Fill orders that the other side's touch has reached: it would have met them, at our price.
+
+    While it stands there, what it shows fills us once.
+    """
+    side = side_of(r)
+    k = first(r)
+    if not _is_crossed(v, r, side):
+        v.taken[r] = 0.0
+        return
+    while _is_crossed(v, r, side):
+        o = v.working[k]
+        sz = o.sz
+        if not v.whole_fills:
+            sz = min(sz, _met(v, r, side, o.px) - v.taken[r])
+        if sz * v.instrument.lots_per_coin < 0.5:
+            return
+        v.taken[r] += sz
+        if not _fill(v, r, k, sz, ts_ns):
+            return
+
+
+@kernel
+def _is_crossed(v: Any, r: int, side: int) -> bool:
+    """Return whether the other side's touch reaches our best order, and nobody stands before it.
+
+    In a locked book (bid = ask) others still rest at that price: they have not traded either.
+    """
+    if v.n[r] == 0 or v.book.n[1 - r] == 0:
+        return False
+    px = v.working[first(r)].px
+    beyond = side * (px - v.book.px[1 - r, 0])
+    return beyond > 0 or (beyond == 0 and (v.whole_fills or book.size_at(v.book, r, px) == 0.0))
+
+
+@kernel
+def _met(v: Any, r: int, side: int, px: int) -> float:
+    """Return what the other side shows at `px` or better for us [coins]."""
+    total = 0.0
+    for j in range(v.book.n[1 - r]):
+        if side * (px - v.book.px[1 - r, j]) < 0:
+            break
+        total += v.book.sz[1 - r, j]
+    return total
+
+
+@kernel
+def _fill_traded(v: Any, e: Any) -> None:
+    """Share one print among our orders at its price or better: best price first, then oldest."""
+    side = -e.side  # a seller hits bids
+    r = book.row(side)
+    if v.n[r] == 0:
+        return
+    px = to_units(v.instrument, e.px)
+    half_lot = 0.5 / v.instrument.lots_per_coin
+    left = e.sz
+    k = first(r)
+    while k < first(r) + v.n[r]:
+        o = v.working[k]
+        behind = side * (o.px - px)
+        if behind < 0:
+            break
+        reach = left if behind > 0 else _advance(v, o, left, e.sz)
+        if reach < half_lot:
+            k += 1
+            continue
+        sz = o.sz if v.whole_fills else min(o.sz, reach)
+        if not v.whole_fills:
+            left -= sz
+        if not _fill(v, r, k, sz, e.ts_ns):
+            k += 1
+
+
+@kernel
+def _advance(v: Any, o: Any, left: float, traded: float) -> float:
+    """Take a print at our price off the queue; return how much of it reaches us [coins]."""
+    reach = left - o.ahead
+    o.ahead = max(-reach, 0.0)
+    o.traded += traded
+    return 0.0 if v.fill_model == PESSIMISTIC else reach
+
+
+@kernel
+def _fill(v: Any, r: int, k: int, sz: float, ts_ns: int) -> bool:
+    """Fill slot `k` with `sz` coins; return whether that was all of it."""
+    o = v.working[k]
+    side = side_of(r)
+    e = answer(v, FILL, side, o, ts_ns)
+    e.sz = sz
+    _settle(v, e, account.maker_rate(v.account))
+    o.sz -= sz
+    if o.sz * v.instrument.lots_per_coin >= 0.5:
+        return False
+    remove(v, r, k)
+    return True
+
+
+@kernel
+def _settle(v: Any, e: Any, rate: float) -> None:
+    e.id = v.next_tid
+    e.extra = account.settle(v.account, e.side, e.px, e.sz, rate)
+    v.next_tid += 1
+
+
+@kernel
+def _liquidate(v: Any, ts_ns: int) -> None:
+    """Close the position against what the book shows, as a taker, and cancel every order."""
+    a = v.account
+    for r in range(2):
+        while v.n[r] > 0:
+            cancel(v, r, first(r) + v.n[r] - 1, ts_ns)
+    side = SELL if a.position > 0.0 else BUY
+    e = next_answer(v, FILL, ts_ns)
+    e.code = LIQUIDATED
+    e.side = side
+    e.sz = abs(a.position)
+    e.px = _swept_px(v, side, e.sz)
+    _settle(v, e, account.taker_rate(a))
+    a.position = 0.0  # to the last bit
+    a.liquidated += 1
+
+
+@kernel
+def _swept_px(v: Any, side: int, sz: float) -> float:
+    """Return the mean price [USD] at which a taker finds `sz` coins; the last level has more."""
+    r = book.ASK if side == BUY else book.BID
+    left, usd = sz, 0.0
+    n = v.book.n[r]
+    for j in range(n):
+        took = left if j == n - 1 else min(left, v.book.sz[r, j])
+        usd += took * to_px(v.instrument, v.book.px[r, j])
+        left -= took
+    return usd / sz if n > 0 else v.account.mark
