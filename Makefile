@@ -4,15 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
+ORACLE := .venv-oracle/.ready
 PIP := $(BIN)/pip --disable-pip-version-check -q
 # the locks hold every package: nothing is left to resolve, and pip would resolve extras wrongly
 
-.PHONY: onboard test fast check format up deploy bench lock clean
+.PHONY: onboard test fast check format up deploy bench oracle lock clean
 
 onboard: $(RUN)  ## rehearse HYPE with $1,000 on the simulated market, unattended, to full capital
 	$(BIN)/gangway rehearse HYPE --capital-usd 1000
 
-test: $(DEV) check  ## everything that must hold
+test: $(DEV) $(ORACLE) check  ## everything that must hold
 	$(BIN)/python -m pytest
 
 fast: $(DEV)  ## the tests of a coffee break: no browser, nothing slow
@@ -34,10 +35,19 @@ up: $(RUN)  ## server, worker and engine host on loopback
 deploy: $(RUN)  ## create the work pool and apply prefect.yaml to the server of prefect.toml
 	GANGWAY_ROOT="$(CURDIR)" GANGWAY_HOME="$(CURDIR)/var" $(BIN)/python -m flows.deploy
 
-bench: $(DEV)  ## every figure the README states
+bench: $(DEV) $(ORACLE)  ## every figure the README states
 	$(BIN)/python -m benchmarks.simulated_week
 	$(BIN)/python -m benchmarks.replay
 	$(BIN)/python -m benchmarks.scenarios
+	$(BIN)/python -m benchmarks.vs_hftbacktest
+	$(BIN)/python -m benchmarks.paper_rules
+	$(BIN)/python -m benchmarks.tapes
+	$(BIN)/python -m benchmarks.recorder
+	$(BIN)/python -m benchmarks.many_configs
+	$(BIN)/python -m benchmarks.paper_lag
+
+oracle: $(DEV) $(ORACLE)  ## hold the paper venue against hftbacktest over a whole generated day
+	GANGWAY_ORACLE_HOURS=24 $(BIN)/python -m pytest -q tests/oracle
 
 lock:  ## resolve the dependencies anew
 	$(BIN)/uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q \
@@ -57,5 +67,10 @@ $(DEV): requirements-dev.lock $(RUN)
 	$(PIP) install --no-deps --require-hashes -r requirements-dev.lock
 	touch $@
 
+$(ORACLE): requirements-oracle.lock
+	$(PYTHON) -m venv .venv-oracle
+	.venv-oracle/bin/pip --disable-pip-version-check -q install --no-deps --require-hashes -r $<
+	touch $@
+
 clean:
-	rm -rf $(VENV) var
+	rm -rf $(VENV) .venv-oracle var

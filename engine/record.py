@@ -117,7 +117,7 @@ def kernel(function: Callable[..., Any]) -> Any:
         return function
     package = function.__module__.split(".")[1:-1] or ["."]
     inside = function.__module__.startswith("engine.")
-    numba.config.CACHE_DIR = _cache_dir(package[0] if inside else "*")  # pyright: ignore
+    numba.config.CACHE_DIR = _cache_dir(package[0] if inside else "outside")  # pyright: ignore
     options: Any = {"cache": True, "error_model": "numpy", "no_cfunc_wrapper": True}
     compiled: Any = numba.njit(**options)(function)
     typed = compiled.get_call_template

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from flows.runs_cli import runs_app
+from flows.tape_cli import tape_app
+
 if TYPE_CHECKING:
     from engine.config import AssetSpec
 
@@ -20,7 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-tape_app = typer.Typer(help="Recorded market data.", no_args_is_help=True)
+app.add_typer(runs_app)
 app.add_typer(tape_app, name="tape")
 
 Asset = Annotated[str, typer.Argument(help="HYPE on the main dex, hyna:BTC on a builder dex.")]
@@ -361,42 +364,6 @@ def up(
     from flows.up import up as bring_up
 
     bring_up(home or Path("var"), port, speed, say=typer.echo)
-
-
-@tape_app.command("import")
-def tape_import(
-    source: Annotated[Path, typer.Argument(help="A recording: a folder, or one file of it.")],
-    out: Annotated[Path, typer.Argument(help="The tape to write.")],
-    asset: Annotated[str | None, typer.Option(help="Which asset of the recording.")] = None,
-    sz_decimals: Annotated[int | None, typer.Option(help="Decimals of a size.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Turn a recording into a tape; every dropped row is counted by its reason."""
-    from engine.runners.tape_import import import_tape
-    from flows.show import progress
-
-    with progress(f"importing {source.name}", as_json):
-        info = import_tape(source, out, asset=asset, sz_decimals=sz_decimals)
-    _show_tape(info, as_json)
-
-
-@tape_app.command("info")
-def tape_info(
-    tape: Annotated[Path, typer.Argument(help="A tape.")], as_json: AsJson = False
-) -> None:
-    """Show what a tape holds: rows, gaps, locked books, what was dropped and why."""
-    from engine.store.tape import tape_info as read_info
-
-    _show_tape(read_info(tape), as_json)
-
-
-def _show_tape(info: Any, as_json: bool) -> None:
-    from flows.show import console, tape_table
-
-    if as_json:
-        _print_json(info.model_dump(mode="json"))
-        return
-    console.print(tape_table(info))
 
 
 def _explain(error: Exception) -> str:

@@ -1,6 +1,7 @@
 """How sure a number is, for evidence that comes in clusters: ratios over blocks, shares, χ²."""
 
 import math
+from collections.abc import Sequence
 from statistics import NormalDist
 from typing import Any
 
@@ -11,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, FiniteFloat
 DRAWS = 2000  # the 2.5 % quantile is then the mean of some 50 draws away from the end
 MIN_BLOCKS = 6  # with fewer, the spread of the blocks itself is anybody's guess
 Z95 = NormalDist().inv_cdf(0.975)
+
+Ratio = tuple[ArrayLike, ArrayLike]  # numerators and denominators, one per block
 
 
 class Estimate(BaseModel):
@@ -65,18 +68,61 @@ def ratio(
     return Estimate(value=value, lo=lo, hi=hi, n=len(above), blocks=len(labels))
 
 
+def ratio_difference(
+    pairs: Sequence[tuple[Ratio, Ratio]], rng: np.random.Generator
+) -> Estimate | None:
+    """Return Σ (Σa/Σb - Σc/Σd) over pairs of ratios, with a paired block-bootstrap interval.
+
+    One draw of blocks serves every ratio, so what befell all of them in the same hour cancels; with
+    several pairs the result is the sum of their differences.
+
+    Parameters
+    ----------
+    pairs
+        of ratios (numerators, denominators), one finite value per block and the same blocks
+        everywhere; a block in which a ratio has nothing is zero over zero.
+    rng
+        where the draws come from.
+
+    Returns
+    -------
+    Estimate
+        `n` are the blocks, `blocks` those in which the ratio with the fewest has something: below 6
+        there is no interval. None where a denominator sums to nothing.
+    """
+    sums = np.array([side for pair in pairs for one in pair for side in one], dtype=float)
+    if not (sums[1::2].sum(axis=1) > 0.0).all():
+        return None
+    lo, hi = _percentiles(sums, rng)
+    value = float(_difference(sums.sum(axis=1)[:, None])[0])
+    return Estimate(value=value, lo=lo, hi=hi, n=sums.shape[1], blocks=_solid(sums))
+
+
 def _percentiles(
     sums: NDArray[Any], rng: np.random.Generator
 ) -> tuple[float, float] | tuple[None, None]:
-    blocks = sums.shape[1]
+    """Return the bounds of what `_difference` makes of `sums`, in which a column is a block."""
+    blocks = _solid(sums)
     if blocks < MIN_BLOCKS:
         return None, None
-    counts = rng.multinomial(blocks, np.full(blocks, 1 / blocks), size=DRAWS)
-    above, below = counts @ sums[0], counts @ sums[1]
-    solid = below > 0.0
+    drawn = sums.shape[1]
+    counts = rng.multinomial(drawn, np.full(drawn, 1 / drawn), size=DRAWS)
+    totals = sums @ counts.T
+    solid = (totals[1::2] > 0.0).all(axis=0)
     tail = NormalDist().cdf(-t975(blocks - 1) * math.sqrt(blocks / (blocks - 1)))
-    lo, hi = np.quantile(above[solid] / below[solid], [tail, 1.0 - tail])
+    lo, hi = np.quantile(_difference(totals[:, solid]), [tail, 1.0 - tail])
     return float(lo), float(hi)
+
+
+def _solid(sums: NDArray[Any]) -> int:
+    """Return in how many blocks the ratio with the fewest has something."""
+    return int((sums[1::2] > 0.0).sum(axis=1).min())
+
+
+def _difference(sums: NDArray[Any]) -> NDArray[Any]:
+    """Return the ratios in rows 0/1, 4/5, … less those in rows 2/3, 6/7, …, of each column."""
+    ratios = sums[0::2] / sums[1::2]
+    return ratios[0::2].sum(axis=0) - ratios[1::2].sum(axis=0)
 
 
 def t975(df: int) -> float:

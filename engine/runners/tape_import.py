@@ -6,19 +6,31 @@ from typing import Literal, get_args
 
 from engine.store.tape import write_tape
 from engine.store.tape_facts import TapeInfo, TapeMeta
+from engine.venues.recorded.binance import is_binance_frames, read_binance_frames
+from engine.venues.recorded.cryptofeed import is_cryptofeed, read_cryptofeed
 from engine.venues.recorded.hyperliquid_csv import read_hyperliquid_csv
 from engine.venues.recorded.hyperliquid_frames import is_frames, read_hyperliquid_frames
+from engine.venues.recorded.lines import SUFFIXES
 from engine.venues.recorded.recording import Recording, RecordingError
 from engine.venues.recorded.standx import read_standx
 
-Format = Literal["auto", "hyperliquid-csv", "standx", "hyperliquid-frames"]
+Format = Literal[
+    "auto", "hyperliquid-csv", "standx", "hyperliquid-frames", "binance-frames", "cryptofeed"
+]
 
 _READERS: dict[str, Callable[[Path, str | None, int | None], Recording]] = {
     "hyperliquid-csv": read_hyperliquid_csv,
     "standx": read_standx,
     "hyperliquid-frames": read_hyperliquid_frames,
+    "binance-frames": read_binance_frames,
+    "cryptofeed": read_cryptofeed,
 }
 _PATTERNS = {"hyperliquid-csv": "orderbooks_*.csv", "standx": "orderbook_*_*_*.parquet"}
+_SIGNS: dict[str, Callable[[Path], bool]] = {
+    "hyperliquid-frames": is_frames,
+    "binance-frames": is_binance_frames,
+    "cryptofeed": is_cryptofeed,
+}
 
 
 def import_tape(
@@ -85,26 +97,30 @@ def detect(source: Path) -> str:
     for name, pattern in _PATTERNS.items():
         if any(folder.glob(pattern)) if source.is_dir() else source.match(pattern):
             return name
-    if any(is_frames(path) for path in _frame_files(source)):
-        return "hyperliquid-frames"
+    for path in _line_files(source):
+        for name, is_it in _SIGNS.items():
+            if is_it(path):
+                return name
     raise RecordingError(
-        f"{source}: must be a folder with {' or '.join(_PATTERNS.values())}, or a file of "
-        "'<local_ns> <json>' lines (.gz, .jsonl, .txt)"
+        f"{source}: must be a folder with {' or '.join(_PATTERNS.values())}, a file of "
+        "'<local_ns> <json>' lines of Hyperliquid or Binance, or one of cryptofeed's "
+        f"({', '.join(sorted(SUFFIXES))})"
     )
 
 
-def _frame_files(source: Path) -> list[Path]:
+def _line_files(source: Path) -> list[Path]:
     if source.is_file():
         return [source]
-    return sorted(p for p in source.iterdir() if p.suffix in {".gz", ".jsonl", ".txt"})
+    return sorted(p for p in source.iterdir() if p.suffix in SUFFIXES)
 
 
 def _arguments(source: Path, found: str, asset: str | None) -> tuple[Path, str | None]:
-    """Return what the reader wants: a folder and its asset, or one file of frames."""
-    if found == "hyperliquid-frames":
-        files = _frame_files(source)
+    """Return what the reader wants: a folder and its asset, or one file of lines."""
+    if found in _SIGNS:
+        files = _line_files(source)
         if len(files) != 1:
-            raise RecordingError(f"{source}: must hold one file of frames, has {len(files)}")
+            names = [path.name for path in files]
+            raise RecordingError(f"{source}: must hold one file, has {names}; name one of them")
         return files[0], asset
     if source.is_dir():
         return source, asset

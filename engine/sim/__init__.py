@@ -2,5 +2,7 @@
 
 Reading order: `scenarios` (markets with a name, and the figures they are held to), `displayed` (the
 book of the competing makers), `market` (prices and takers), `universe` (which asset is which
-market), `venue` (our orders: latency, queue, fees), `session` (maker, market and venue together).
+market). On paper: `rules` (what the venue is told), `latency`, `venue` (what becomes of a request),
+`queue` and `matching` (who is filled), `account` (money, margin, requests), `clocks` (whose turn it
+is), `session` (maker and venue together).
 """

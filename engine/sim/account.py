@@ -25,6 +25,7 @@ DAY_NS = int(DAY_S) * S
 QUOTA_NS = 60 * S  # how often we ask for the venue's count of our requests
 DAYS = 14
 CANCELS_MORE = 100_000.0  # cancels may use as many more, or twice as many if that is less
+NOISE = 1e-6  # of a step
 FEE_STEPS_PER_USD = 1e6  # a fee is truncated to six decimals of the collateral
 # 14-day volume above which a tier applies [USD], and what its maker and taker pay [bps]
 TIER_USD = (0.0, 5e6, 25e6, 100e6, 500e6, 2e9, 7e9)
@@ -66,7 +67,7 @@ def start(a: Any, params: Any, *, volume_14d_usd: float, limits: bool) -> None:
     a.limits = limits
     a.maker_fee = params.maker_fee
     a.volume_usd[:] = volume_14d_usd / DAYS
-    a.start_tier = tier(volume_14d_usd)
+    a.start_tier = _tier_now(a)
     budget.start(a.budget, params.request_grant, budget.REQUESTS_PER_USD)
 
 
@@ -125,7 +126,8 @@ def hear_context(a: Any, e: Any) -> None:
 def settle(a: Any, side: int, px: float, sz: float, rate: float) -> float:
     """Book one fill at a fee rate; return the fee [USD]."""
     usd = px * sz
-    fee = math.trunc(usd * rate * FEE_STEPS_PER_USD + 1e-6) / FEE_STEPS_PER_USD
+    steps = usd * rate * FEE_STEPS_PER_USD
+    fee = math.trunc(steps + math.copysign(NOISE, steps)) / FEE_STEPS_PER_USD
     a.position += side * sz
     a.cash_usd -= side * usd + fee
     a.volume_usd[a.day % DAYS] += usd
@@ -136,17 +138,23 @@ def settle(a: Any, side: int, px: float, sz: float, rate: float) -> float:
 @kernel
 def maker_rate(a: Any) -> float:
     """Return what a maker pays now: the rate at the start, as the tiers have moved since."""
-    if TIER_MAKER[a.start_tier] == 0.0 or a.maker_fee <= 0.0:
+    now = _tier_now(a)
+    if now == a.start_tier or a.maker_fee < 0.0:
         return a.maker_fee
-    return a.maker_fee * TIER_MAKER[_tier_now(a)] / TIER_MAKER[a.start_tier]
+    return _scale(a) * TIER_MAKER[now] * 1e-4
 
 
 @kernel
 def taker_rate(a: Any) -> float:
-    """Return what a taker pays now, scaled as the dex scales the maker's fee."""
+    """Return what a taker pays now."""
+    return _scale(a) * TIER_TAKER[_tier_now(a)] * 1e-4
+
+
+@kernel
+def _scale(a: Any) -> float:
+    """Return how the dex scales fees, from what a maker paid at the start; 1 where it is free."""
     base = TIER_MAKER[a.start_tier] * 1e-4
-    scale = a.maker_fee / base if base > 0.0 and a.maker_fee > 0.0 else 1.0
-    return scale * TIER_TAKER[_tier_now(a)] * 1e-4
+    return a.maker_fee / base if base > 0.0 and a.maker_fee > 0.0 else 1.0
 
 
 @kernel
@@ -186,7 +194,7 @@ def reason_against(a: Any, side: int, px: float, sz: float, resting: float, leas
         smallest notional of an order that opens [USD].
     """
     after = side * a.position + resting + sz
-    if after <= 0.0:  # together they only close: any size may, and no margin is needed
+    if after <= NOISE * sz:  # together they only close: any size may, and no margin is needed
         return 0
     if px * sz < least * (1.0 - 1e-9):
         return MIN_NOTIONAL

@@ -38,21 +38,19 @@ class Clocks:
 def arrival_order(events: NDArray[Any]) -> NDArray[np.int64]:
     """Return the indices of `events`, ordered by recv_ns, in the order the venue saw them happen.
 
-    Books and prints come to us by different ways; by the venue's own clock a print and the book it
-    changed stand in the right order. An event that comes very late is put where an array that was
-    read hours ago need not be opened again.
+    Books and prints come to us by different ways; by the venue's own clock a print stands before
+    the book it changed, which is of the same instant where both are of one block. An event that
+    comes very late is put where an array that was read hours ago need not be opened again.
     """
     happened = np.maximum(events["ts_ns"], events["recv_ns"] - LATE_NS)
-    if (happened[1:] >= happened[:-1]).all():
-        return np.arange(len(events))
-    return np.argsort(happened, kind="stable")
+    return np.lexsort((events["kind"] == LEVEL, happened))
 
 
 @kernel
 def look(c: Any, v: Any, events: Any, order: Any) -> None:
     """Find out what the venue and what we are to do next, and when."""
     n = order.shape[0]
-    market = events[order[c.read_by_venue]].ts_ns if c.read_by_venue < n else NEVER
+    market = _happened(events[order[c.read_by_venue]]) if c.read_by_venue < n else NEVER
     request = v.asks[v.ask_tail % MAX_WAITING].ts_ns if v.ask_tail < v.ask_head else NEVER
     c.serves = request <= market
     c.venue_ns = min(request, market)
@@ -64,6 +62,12 @@ def look(c: Any, v: Any, events: Any, order: Any) -> None:
         answer = v.answers[v.answer_tail % MAX_WAITING].recv_ns
     c.hears_market = heard <= answer
     c.maker_ns = min(heard, answer)
+
+
+@kernel
+def _happened(e: Any) -> int:
+    """Return when an event counts as having happened: the time that `arrival_order` goes by."""
+    return max(e.ts_ns, e.recv_ns - LATE_NS)
 
 
 @kernel

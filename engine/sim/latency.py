@@ -1,7 +1,7 @@
 """How long messages take on paper: quantiles drawn from seeded streams, and spikes.
 
-Requests, the feed and the spikes draw from streams of their own: two runs of one seed that ask for
-different things still hear the market at the same times.
+Requests, answers, the feed and the spikes draw from streams of their own: two runs of one seed that
+ask for different things still hear the market at the same times.
 """
 
 import math
@@ -15,7 +15,8 @@ from engine.sim.rules import POINTS, Delay, Latency
 
 NEW, MODIFY, CANCEL, RESPONSE, FEED = range(5)
 KINDS = ("new", "modify", "cancel", "response", "feed")
-OF_REQUESTS, OF_THE_FEED, OF_SPIKES = range(3)
+STREAM = (0, 0, 0, 1, 2)  # that each kind draws from
+OF_SPIKES, STREAMS = 3, 4
 GOLDEN = 0x9E3779B9  # keeps the streams of one seed apart (Knuth, TAOCP 3, sec. 6.4)
 MS = 1e6
 
@@ -30,7 +31,7 @@ class Latencies:
     spike_extra_ns: f8
     spike_from_ns: i8  # of the present or next spike
     spike_until_ns: i8
-    random: Annotated[i8, 3]
+    random: Annotated[i8, STREAMS]
 
 
 def start(latencies: Any, latency: Latency, seed: int) -> None:
@@ -40,8 +41,8 @@ def start(latencies: Any, latency: Latency, seed: int) -> None:
     latencies.spikes_per_s = latency.spikes.per_hour / 3_600.0
     latencies.spike_mean_s = latency.spikes.mean_s
     latencies.spike_extra_ns = latency.spikes.extra_ms * MS
-    for k in range(3):
-        latencies.random[k] = (((seed + k + 1) * GOLDEN) & xorshift.MASK) or 1
+    for k in range(STREAMS):
+        latencies.random[k] = (((STREAMS * seed + k + 1) * GOLDEN) & xorshift.MASK) or 1
 
 
 def _table(delay: Delay) -> Any:
@@ -55,7 +56,7 @@ def draw(s: Any, kind: int, now_ns: int) -> int:
     q = s.ns[kind]
     ns = q[0]
     if q[POINTS - 1] > q[0]:
-        x = _uniform(s, OF_THE_FEED if kind == FEED else OF_REQUESTS) * (POINTS - 1)
+        x = _uniform(s, STREAM[kind]) * (POINTS - 1)
         k = int(x)
         ns = q[k] + (x - k) * (q[k + 1] - q[k])
     return int(ns + _spike(s, now_ns))

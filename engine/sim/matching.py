@@ -7,9 +7,11 @@ then oldest, and what the other side shows at our price fills us once: our fills
 came against us (docs/model.md, "A venue on paper").
 """
 
+import math
 from typing import Any
 
 from engine.core import book
+from engine.core.book import DEPTH
 from engine.events import (
     BUY,
     CONTEXT,
@@ -23,12 +25,12 @@ from engine.events import (
     SNAPSHOT,
     TRADE,
 )
-from engine.instrument import to_px, to_units
+from engine.instrument import PX_MAX, PX_MIN, floor_sz, to_px, to_units
 from engine.record import kernel
 from engine.sim import account, queue
 from engine.sim.account import QUOTA_NS
 from engine.sim.queue import PESSIMISTIC
-from engine.sim.venue import answer, cancel, first, next_answer, remove, side_of
+from engine.sim.venue import NOTHING, answer, cancel, first, next_answer, remove, side_of
 
 
 @kernel
@@ -38,10 +40,16 @@ def hear(v: Any, e: Any) -> None:
         _pass_time(v, e.ts_ns)
     if e.kind == LEVEL:
         _hear_level(v, e)
-    elif e.kind == TRADE:
+    elif e.kind == TRADE and _is_true(e) and e.sz > 0.0:
         _fill_traded(v, e)
     elif e.kind == CONTEXT:
         account.hear_context(v.account, e)
+
+
+@kernel
+def _is_true(e: Any) -> bool:
+    """Return whether market data has a price and a size at all; codecs refuse what has not."""
+    return PX_MIN <= e.px <= PX_MAX and 0.0 <= e.sz < math.inf
 
 
 @kernel
@@ -66,15 +74,25 @@ def _pass_time(v: Any, ts_ns: int) -> None:
 def _hear_level(v: Any, e: Any) -> None:
     if e.code & SNAPSHOT:
         v.in_snapshot = 1
-    elif v.in_snapshot == 0:
-        _change_level(v, e)
-    book.apply(v.book, v.instrument, e)
+    if _is_true(e):
+        if v.in_snapshot == 0:
+            _change_level(v, e)
+        book.apply(v.book, v.instrument, e)
+        _forget_beyond(v, book.row(e.side))
     if e.code & LAST:
         if v.in_snapshot:
-            _see_levels(v, book.BID)
-            _see_levels(v, book.ASK)
+            for r in range(2):
+                _see_levels(v, r)
             v.in_snapshot = 0
         _see_touch(v, e.ts_ns)
+
+
+@kernel
+def _forget_beyond(v: Any, r: int) -> None:
+    """Note that a full book is complete no further: it may have lost a level behind its last."""
+    last = v.book.px[r, DEPTH - 1]
+    if v.book.n[r] == DEPTH and side_of(r) * (last - v.known[r]) > 0:
+        v.known[r] = last
 
 
 @kernel
@@ -84,10 +102,11 @@ def _change_level(v: Any, e: Any) -> None:
     if v.n[r] == 0:
         return
     px = to_units(v.instrument, e.px)
+    before = 0.0
     for k in range(first(r), first(r) + v.n[r]):
         o = v.working[k]
         if o.px == px:
-            _see_level(v, o, e.sz)
+            before = _see_level(v, o, e.sz, before)
         elif e.side * (o.px - px) < 0:
             break
 
@@ -97,27 +116,35 @@ def _see_levels(v: Any, r: int) -> None:
     """Let every order see its level in a whole book; both are sorted, best first."""
     side = side_of(r)
     j, n = 0, v.book.n[r]
+    v.known[r] = v.book.px[r, n - 1] if n > 0 else side * NOTHING
+    px, before = 0, 0.0
     for k in range(first(r), first(r) + v.n[r]):
         o = v.working[k]
         while j < n and side * (v.book.px[r, j] - o.px) > 0:
             j += 1
         if j == n:
             break  # behind the last level shown: nothing is known
-        _see_level(v, o, v.book.sz[r, j] if v.book.px[r, j] == o.px else 0.0)
+        now = v.book.sz[r, j] if v.book.px[r, j] == o.px else 0.0
+        before = _see_level(v, o, now, before if o.px == px else 0.0)
+        px = o.px
 
 
 @kernel
-def _see_level(v: Any, o: Any, now: float) -> None:
-    o.ahead = queue.after_change(v.fill_model, o.ahead, o.shown, now, o.traded)
+def _see_level(v: Any, o: Any, now: float, before: float) -> float:
+    """Let an order see its level; return what is ahead: never less than before an older one."""
+    ahead = queue.after_change(v.fill_model, o.ahead, o.shown, now, o.traded)
+    o.ahead = max(ahead, before)
     o.shown = now
     o.traded = 0.0
+    return o.ahead
 
 
 @kernel
 def _see_touch(v: Any, ts_ns: int) -> None:
     """Look at a consistent book: whom the touch has reached, and what we are worth."""
     for r in range(2):
-        _fill_crossed(v, r, ts_ns)
+        if v.by_book:
+            _fill_crossed(v, r, ts_ns)
     if book.is_open(v.book):
         v.account.mark = book.mid(v.book, v.instrument)
     if v.account.position != 0.0 and account.is_liquidated(v.account):
@@ -137,10 +164,8 @@ def _fill_crossed(v: Any, r: int, ts_ns: int) -> None:
         return
     while _is_crossed(v, r, side):
         o = v.working[k]
-        sz = o.sz
-        if not v.whole_fills:
-            sz = min(sz, _met(v, r, side, o.px) - v.taken[r])
-        if sz * v.instrument.lots_per_coin < 0.5:
+        sz = o.sz if v.whole_fills else _lots(v, o, _met(v, r, side, o.px) - v.taken[r])
+        if sz == 0.0:
             return
         v.taken[r] += sz
         if not _fill(v, r, k, sz, ts_ns):
@@ -176,10 +201,9 @@ def _fill_traded(v: Any, e: Any) -> None:
     """Share one print among our orders at its price or better: best price first, then oldest."""
     side = -e.side  # a seller hits bids
     r = book.row(side)
-    if v.n[r] == 0:
+    if v.n[r] == 0 or not v.by_prints:
         return
     px = to_units(v.instrument, e.px)
-    half_lot = 0.5 / v.instrument.lots_per_coin
     left = e.sz
     k = first(r)
     while k < first(r) + v.n[r]:
@@ -188,14 +212,20 @@ def _fill_traded(v: Any, e: Any) -> None:
         if behind < 0:
             break
         reach = left if behind > 0 else _advance(v, o, left, e.sz)
-        if reach < half_lot:
-            k += 1
-            continue
-        sz = o.sz if v.whole_fills else min(o.sz, reach)
+        sz = _lots(v, o, reach)
         if not v.whole_fills:
             left -= sz
-        if not _fill(v, r, k, sz, e.ts_ns):
+        if sz == 0.0 or not _fill(v, r, k, sz, e.ts_ns):
             k += 1
+
+
+@kernel
+def _lots(v: Any, o: Any, reach: float) -> float:
+    """Return how much of an order fills when so many coins reach it: whole lots."""
+    i = v.instrument
+    if v.whole_fills:
+        return o.sz if reach * i.lots_per_coin >= 0.5 else 0.0
+    return min(o.sz, floor_sz(i, max(reach, 0.0)))
 
 
 @kernel

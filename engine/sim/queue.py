@@ -35,13 +35,15 @@ def after_change(model: int, ahead: float, shown: float, now: float, traded: flo
 
     `traded` is what printed there in between; it has been taken off `ahead` already.
     """
+    if model == FRONT:
+        return 0.0
     if math.isinf(ahead):
         return now
     lost = shown - now - traded
     if model == TWICE:
-        return max(ahead - max(shown - now, 0.0), 0.0)
-    if model == OPTIMISTIC:
-        ahead -= max(lost, 0.0)
+        ahead -= max(shown - now, 0.0)
+    elif lost > 0.0 and model == OPTIMISTIC:
+        ahead -= lost
     elif lost > 0.0 and model >= POWER:
         ahead = _shared(model, ahead, shown - ahead, lost)
     return max(min(ahead, now), 0.0)

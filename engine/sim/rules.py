@@ -53,6 +53,8 @@ class Delay(_Frozen):
         >>> round(Delay.lognormal(140.0, 630.0).quantiles_ms[99], 6)
         630.0
         """
+        if not 0.0 < median_ms <= p99_ms:
+            raise ValueError(f"0 < median_ms <= p99_ms must hold, were {median_ms} and {p99_ms}")
         sd = math.log(p99_ms / median_ms) / NormalDist().inv_cdf(0.99)
         cuts = [min(max(k / (POINTS - 1), 0.005), 0.995) for k in range(POINTS)]
         z = [NormalDist().inv_cdf(cut) for cut in cuts]
@@ -96,6 +98,7 @@ class VenueRules(_Frozen):
     fill_model: FillModel = "pessimistic"
     latency: Latency
     whole_fills: bool = False  # an order that is reached fills whole: hftbacktest's exchange
+    reached_by: Literal["both", "prints", "book"] = "both"  # other programs know but one of them
     limits: bool = True  # request budget, margin, open-interest cap, tick and lot are enforced
     volume_14d_usd: Annotated[FiniteFloat, Field(ge=0)] = 0.0  # at the start: decides the fee tier
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 7

@@ -26,7 +26,7 @@ from engine.events import (
     UNKNOWN_ORDER,
     Event,
 )
-from engine.instrument import Instrument, tick_units, to_px, to_units
+from engine.instrument import PX_MAX, PX_MIN, Instrument, tick_units, to_px, to_units
 from engine.record import f8, i8, kernel, record, zeros
 from engine.sim import account, latency, queue
 from engine.sim.account import Account
@@ -35,6 +35,9 @@ from engine.sim.rules import FILL_MODELS, VenueRules
 
 MAX_WORKING = 64  # orders of one side
 MAX_WAITING = 1024  # requests or answers under way
+MAX_LOTS = 2.0**53  # a float counts no further one by one
+OFF_GRID = 1e-3  # of a step: more is no noise
+NOTHING = 2**62  # the price to which a side is complete that we have not seen, or see empty
 
 
 @record
@@ -62,8 +65,11 @@ class PaperVenue:
     latencies: Latencies
     fill_model: i8
     whole_fills: i8
+    by_prints: i8  # whether prints fill, and whether a touch that reaches us does
+    by_book: i8
     book: Book
     in_snapshot: i8
+    known: Annotated[i8, 2]  # price down to which the book is complete, of each side
     working: Annotated[Working, 2 * MAX_WORKING]
     n: Annotated[i8, 2]
     taken: Annotated[f8, 2]  # of what the other side shows at our prices [coins]
@@ -84,7 +90,10 @@ def new_venue(params: Any, rules: VenueRules) -> Any:
     v.instrument = params.instrument
     v.fill_model = FILL_MODELS.index(rules.fill_model)
     v.whole_fills = rules.whole_fills
+    v.by_prints = rules.reached_by != "book"
+    v.by_book = rules.reached_by != "prints"
     v.next_tid = 1
+    v.known = NOTHING, -NOTHING
     account.start(v.account, params, volume_14d_usd=rules.volume_14d_usd, limits=rules.limits)
     latency.start(v.latencies, rules.latency, rules.seed)
     return venues
@@ -104,7 +113,15 @@ def first(r: int) -> int:
 
 @kernel
 def submit(v: Any, action: Any) -> None:
-    """Send one request; one that was sent later may arrive earlier."""
+    """Send one request; one that was sent later may arrive earlier.
+
+    What is no request (HALT is for the shell) is not sent; one too many is refused at once.
+    """
+    if not PLACE <= action.kind <= CANCEL_ALL:
+        return
+    if v.ask_head - v.ask_tail == MAX_WAITING:
+        _refuse(v, action, RATE_LIMIT)
+        return
     delay = latency.CANCEL
     if action.kind == PLACE:
         delay = latency.NEW
@@ -173,11 +190,15 @@ def _cancel_all(v: Any, action: Any) -> None:
 @kernel
 def _place(v: Any, action: Any) -> None:
     r = book.row(action.side)
-    px = to_units(v.instrument, action.px)
-    reason = _reason_against(v, action, r, px)
+    known = _find(v, action.cloid)
+    if known >= 0:  # asked for twice: it rests as it was asked for first
+        answer(v, ACCEPTED, side_of(known // MAX_WORKING), v.working[known], action.ts_ns)
+        return
+    reason = _reason_against(v, action, r)
     if reason != 0:
         _refuse(v, action, reason)
         return
+    px = to_units(v.instrument, action.px)
     k = first(r) + v.n[r]
     while k > first(r) and action.side * (v.working[k - 1].px - px) < 0:
         _copy_order(v.working[k], v.working[k - 1])
@@ -194,21 +215,44 @@ def _place(v: Any, action: Any) -> None:
 
 
 @kernel
-def _reason_against(v: Any, action: Any, r: int, px: int) -> int:
+def _reason_against(v: Any, action: Any, r: int) -> int:
     """Return why an order is refused, 0 where it may rest."""
-    i, a = v.instrument, v.account
-    opposite = 1 - r
-    if a.limits and (px % tick_units(i, px) or abs(action.px * i.units_per_usd - px) > 1e-3):
-        return BAD_PX
-    lots = action.sz * i.lots_per_coin
-    if a.limits and (lots < 0.5 or abs(lots - round(lots)) > 1e-3):
-        return BAD_SZ
-    if v.book.n[opposite] > 0 and action.side * (px - v.book.px[opposite, 0]) >= 0:
+    reason = _off_grid(v, action)
+    if reason != 0:
+        return reason
+    if _would_match(v, action.side, r, to_units(v.instrument, action.px)):
         return POST_ONLY
     if v.n[r] == MAX_WORKING:
         return TOO_MANY
-    least = i.min_notional_usd
-    return account.reason_against(a, action.side, action.px, action.sz, _resting(v, r), least)
+    least = v.instrument.min_notional_usd
+    resting = _resting(v, r)
+    return account.reason_against(v.account, action.side, action.px, action.sz, resting, least)
+
+
+@kernel
+def _off_grid(v: Any, action: Any) -> int:
+    """Return what is wrong with price or size, 0 where nothing is."""
+    i = v.instrument
+    lots = action.sz * i.lots_per_coin
+    if not PX_MIN <= action.px <= PX_MAX:
+        return BAD_PX
+    if not 0.5 <= lots <= MAX_LOTS:
+        return BAD_SZ
+    if not v.account.limits:
+        return 0
+    px = to_units(i, action.px)
+    if px % tick_units(i, px) or abs(action.px * i.units_per_usd - px) > OFF_GRID:
+        return BAD_PX
+    return BAD_SZ if abs(lots - math.floor(lots + 0.5)) > OFF_GRID else 0
+
+
+@kernel
+def _would_match(v: Any, side: int, r: int, px: int) -> bool:
+    """Return whether a price reaches the other side's touch, or an order of ours there."""
+    if v.book.n[1 - r] > 0 and side * (px - v.book.px[1 - r, 0]) >= 0:
+        return True
+    own = v.account.limits and v.n[1 - r] > 0
+    return own and side * (px - v.working[first(1 - r)].px) >= 0
 
 
 @kernel
@@ -278,6 +322,8 @@ def answer(v: Any, kind: int, side: int, o: Any, ts_ns: int) -> Any:
 @kernel
 def next_answer(v: Any, kind: int, ts_ns: int) -> Any:
     """Return the next event to send, empty but for kind and times."""
+    if v.answer_head - v.answer_tail == MAX_WAITING:
+        raise OverflowError("more than 1,024 answers are under way: nobody listens to this venue")
     e = v.answers[v.answer_head % MAX_WAITING]
     v.answer_head += 1
     v.answered_ns = max(v.answered_ns, ts_ns + latency.draw(v.latencies, RESPONSE, ts_ns))
@@ -296,9 +342,7 @@ def next_answer(v: Any, kind: int, ts_ns: int) -> Any:
 
 @kernel
 def _shown(v: Any, r: int, px: int) -> float:
-    """Return the size displayed at a price; infinity behind the last level we are shown."""
-    side = side_of(r)
-    n = v.book.n[r]
-    if n > 0 and side * (px - v.book.px[r, n - 1]) < 0 and not v.whole_fills:
-        return math.inf
-    return book.size_at(v.book, r, px)
+    """Return the size displayed at a price; infinity where we cannot know it."""
+    shown = book.size_at(v.book, r, px)
+    is_beyond = side_of(r) * (px - v.known[r]) < 0
+    return math.inf if shown == 0.0 and is_beyond and not v.whole_fills else shown

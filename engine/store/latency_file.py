@@ -40,7 +40,7 @@ def read_latency(path: Path) -> Latency:
             f"{bad['ms'][0]}"
         )
     delays = {kind: _delay(path, rows, kind) for kind in KINDS if kind in (*known, *NEEDED)}
-    return Latency(**({"modify": delays["new"]} | delays))
+    return Latency.model_validate({"modify": delays["new"]} | delays)
 
 
 def _rows(path: Path) -> pl.DataFrame:

@@ -4,6 +4,7 @@
 in between. Nothing here touches a file.
 """
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -24,15 +25,19 @@ from engine.events import (
     LAST,
     LEVEL,
     REFERENCE,
+    REFERENCE_TRADE,
     REJECTED,
     SNAPSHOT,
     TIMER,
     TRADE,
 )
 
+VERSION = 2
+KEY = "gangway.tape"  # of the account in a tape's footer
 GAP_NS = 5_000_000_000  # the slowest healthy book feed on record is silent for 2.7 s
 KINDS = {
-    LEVEL: "level", TRADE: "trade", REFERENCE: "reference", CONTEXT: "context", TIMER: "timer",
+    LEVEL: "level", TRADE: "trade", REFERENCE: "reference",
+    REFERENCE_TRADE: "reference_trade", CONTEXT: "context", TIMER: "timer",
     ACCEPTED: "accepted", REJECTED: "rejected", CANCELED: "canceled", FILL: "fill",
     FUNDING: "funding", DISCONNECTED: "disconnected", CONNECTED: "connected",
 }  # fmt: skip
@@ -70,7 +75,8 @@ class TapeInfo(TapeMeta):
     entered with a remark (a clamped time, an inferred side, a late trade). `disorder` counts events
     whose venue time lies before that of the event before them in the same stream. Spreads are
     measured at whole snapshots and weighted with the time until the next, gaps left out; a locked
-    book has bid = ask.
+    book has bid = ask. `events_sha256` is the SHA-256 of the events' 64-byte records in order, as
+    `Event` lays them out: the same for the same events, however a file packs them.
     """
 
     version: int
@@ -91,7 +97,8 @@ class TapeInfo(TapeMeta):
     disorder: dict[str, int]
     dropped: dict[str, int]
     noted: dict[str, int]
-    sha256: str = ""
+    events_sha256: str
+    sha256: str = ""  # of the file
     bytes_per_event: float = 0.0
 
 
@@ -108,6 +115,7 @@ class Observer:
     _book_ns: list[NDArray[Any]] = field(default_factory=list)
     _spread_bps: list[NDArray[Any]] = field(default_factory=list)
     _book_end_ns: int = 0
+    _digest: Any = field(default_factory=hashlib.sha256)
     _stream_ts: dict[str, int] = field(default_factory=dict)
 
     def update(self, events: NDArray[Any]) -> None:
@@ -118,6 +126,7 @@ class Observer:
             self.first_ns = int(events["recv_ns"][0])
         self.events += len(events)
         self.last_ns = int(events["recv_ns"][-1])
+        self._digest.update(np.ascontiguousarray(events).view(np.uint8))
         for kind, n in zip(*np.unique(events["kind"], return_counts=True), strict=True):
             self.counts[KINDS.get(int(kind), f"kind {kind}")] += int(n)
         self._update_disorder(events)
@@ -175,6 +184,7 @@ class Observer:
             disorder=dict(sorted(self.disorder.items())),
             dropped={k: int(v) for k, v in sorted(dropped.items()) if v},
             noted={k: int(v) for k, v in sorted(noted.items()) if v},
+            events_sha256=self._digest.hexdigest(),
         )  # fmt: skip
 
 
@@ -199,8 +209,9 @@ def touches(events: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[A
     # segments [start, end] and what lies between them, alternating; only the first kind is kept
     cuts = np.ravel(np.column_stack([starts, ends[np.searchsorted(ends, starts)] + 1]))
     is_bid = events["side"] == BUY
-    bids = np.append(np.where(level & is_bid, events["px"], -np.inf), -np.inf)
-    asks = np.append(np.where(level & ~is_bid, events["px"], np.inf), np.inf)
+    shown = level & (events["sz"] > 0.0)
+    bids = np.append(np.where(shown & is_bid, events["px"], -np.inf), -np.inf)
+    asks = np.append(np.where(shown & ~is_bid, events["px"], np.inf), np.inf)
     return starts, np.maximum.reduceat(bids, cuts)[::2], np.minimum.reduceat(asks, cuts)[::2]
 
 

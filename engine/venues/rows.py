@@ -60,9 +60,7 @@ def unknown_asset(asset: str, known: Iterable[str], venue: str) -> UnknownAssetE
     names = sorted(known)
     folded = {name.upper(): name for name in names}
     close = difflib.get_close_matches(asset.upper(), list(folded), n=5, cutoff=0.6)
-    same_coin = [
-        n for n in names if n.rpartition(":")[2].upper() == asset.rpartition(":")[2].upper()
-    ]
+    same_coin = [name for name in names if _coin(name) == _coin(asset)]
     hits = list(dict.fromkeys([*same_coin, *(folded[name] for name in close)]))[:5]
     hint = f"did you mean {', '.join(hits)}?" if hits else f"it lists {_few(names)}"
     return UnknownAssetError(f"asset {asset!r} is not listed on {venue}; {hint}")

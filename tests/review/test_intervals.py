@@ -3,7 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.review.intervals import chi2_tail, ratio, t975, wilson
+from engine.review.intervals import chi2_tail, ratio, ratio_difference, t975, wilson
+
+RNG = np.random.default_rng
 
 
 def test_a_ratio_is_one_of_sums_and_not_of_means():
@@ -73,3 +75,58 @@ def test_wilsons_interval_holds_the_share_and_stays_a_share(n, data):
     lo, hi = wilson(successes, n)
     assert 0.0 <= lo <= successes / n + 1e-12
     assert successes / n - 1e-12 <= hi <= 1.0
+
+
+def test_a_difference_of_ratios_is_one_of_sums():
+    one = ratio_difference([(([1.0, 9.0], [1.0, 3.0]), ([1.0, 0.0], [2.0, 2.0]))], RNG(0))
+    assert one is not None
+    assert (one.value, one.n, one.blocks, one.lo) == (2.25, 2, 2, None)  # 10/4 - 1/4
+    assert ratio_difference([(([1.0], [1.0]), ([0.0], [0.0]))], RNG(0)) is None
+
+
+def test_two_equal_ratios_differ_by_nothing_for_certain():
+    x, w = RNG(1).normal(size=(2, 12))
+    same = x, np.abs(w)
+    one = ratio_difference([(same, same)], RNG(2))
+    assert one is not None
+    assert (one.value, one.lo, one.hi) == (0.0, 0.0, 0.0)
+
+
+def test_a_sum_of_differences_is_drawn_together():
+    x, w = RNG(1).normal(size=(2, 12))
+    a, b = (x, np.abs(w)), (x + 1.0, np.abs(w) + 0.5)
+    one = ratio_difference([(a, b), (b, a)], RNG(2))
+    assert one is not None
+    assert (one.value, one.lo, one.hi) == pytest.approx((0.0, 0.0, 0.0), abs=1e-12)
+
+
+def test_a_ratio_with_something_in_few_blocks_has_no_interval():
+    w = np.ones(20)
+    rare = np.where(np.arange(20) < 5, 1.0, 0.0)
+    one = ratio_difference([((w, w), (rare, rare))], RNG(0))
+    assert one is not None
+    assert (one.n, one.blocks, one.lo, one.hi) == (20, 5, None, None)
+
+
+@pytest.mark.parametrize(("blocks", "filled"), [(8, 1.0), (24, 1.0), (48, 0.5)])
+def test_the_interval_of_a_difference_covers_the_truth_and_pairing_narrows_it(blocks, filled):
+    rng = RNG(3)
+    covered, paired, unpaired, times = 0, 0.0, 0.0, 250
+    for _ in range(times):
+        market = 5.0 * rng.normal(size=blocks)  # what the same hour does to both
+        w = rng.lognormal(0.0, 0.5, size=(2, blocks)) * (rng.random((2, blocks)) < filled)
+        a = (1.5 + market + rng.normal(size=blocks)) * w[0], w[0]
+        b = (0.5 + market + rng.normal(size=blocks)) * w[1], w[1]
+        one = ratio_difference([(a, b)], rng)
+        assert one is not None and one.lo is not None and one.hi is not None
+        covered += one.lo <= 1.0 <= one.hi
+        paired += one.hi - one.lo
+        unpaired += np.hypot(*(width(*side, rng) for side in (a, b))) if filled == 1.0 else np.inf
+    assert 0.92 <= covered / times <= 0.985
+    assert paired < 0.8 * unpaired
+
+
+def width(x, w, rng):
+    one = ratio(x, w, np.arange(len(x)), rng)
+    assert one is not None and one.lo is not None and one.hi is not None
+    return one.hi - one.lo

@@ -1,344 +1,260 @@
 """The venue on paper: no fill that the market did not pay for, and none before its time."""
 
-import math
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from engine.actions import CANCEL, CANCEL_ALL, MODIFY, PLACE, Action
-from engine.core.params import Params
+from engine.actions import CANCEL, CANCEL_ALL, MODIFY, PLACE
 from engine.events import (
     ACCEPTED,
     BUY,
     CANCELED,
     FILL,
-    LAST,
-    LEVEL,
-    MIN_NOTIONAL,
     POST_ONLY,
     REJECTED,
     SELL,
-    SNAPSHOT,
-    TRADE,
     UNKNOWN_ORDER,
-    Event,
 )
-from engine.instrument import new_instrument
-from engine.record import zeros
-from engine.sim import venue
-from engine.sim.venue import MAX_WAITING, QUEUE, THROUGH
 
-MS = 1_000_000
-T0 = 1_000_000 * MS
-MODELS = [THROUGH, QUEUE]
+MODELS = ("pessimistic", "risk_averse", "power", "log", "power3", "optimistic")
 
 
-class Paper:
-    """A venue, its market, and what it answered; times are ms."""
-
-    def __init__(self, fill_model, latency_ms=100.0):
-        p = zeros(Params)[0]
-        p.instrument, p.maker_fee = new_instrument(2), 1.5e-4
-        self.v = venue.new_venue(p, fill_model=fill_model, latency_ms=latency_ms)[0]
-        self.heard = 0
-        self.now = 0
-
-    def until(self, ms):
-        """Serve every request that has arrived by then."""
-        self.now = ms
-        while self.v.ask_tail < self.v.ask_head:
-            if self.v.asks[self.v.ask_tail % MAX_WAITING].ts_ns > T0 + ms * MS:
-                break
-            venue.serve(self.v)
-
-    def ask(self, ms, kind, cloid=0, side=BUY, px=0.0, sz=0.0):
-        action = zeros(Action)[0]
-        action.kind, action.cloid, action.side, action.px, action.sz = kind, cloid, side, px, sz
-        action.ts_ns = T0 + ms * MS
-        venue.submit(self.v, action)
-
-    def market(self, ms, kind, side, px, sz, code=0):
-        self.until(ms - 1)  # market data comes before a request of the same instant
-        e = zeros(Event)[0]
-        e.kind, e.side, e.px, e.sz, e.code = kind, side, px, sz, code
-        e.ts_ns = e.recv_ns = T0 + ms * MS
-        venue.hear(self.v, e)
-        self.until(ms)
-
-    def book(self, ms, bids=((19.99, 5.0),), asks=((20.01, 5.0),)):
-        rows = [(BUY, *row) for row in bids] + [(SELL, *row) for row in asks]
-        for n, row in enumerate(rows):
-            code = (SNAPSHOT if n == 0 else 0) | (LAST if n == len(rows) - 1 else 0)
-            self.market(ms, LEVEL, *row, code)
-
-    def print(self, ms, side, px, sz):
-        self.market(ms, TRADE, side, px, sz)
-
-    def place(self, cloid, side, px, sz, ms=0):
-        self.ask(ms, PLACE, cloid, side, px, sz)
-        self.until(ms + 100)
-
-    def answers(self):
-        """Everything said since the last call, as (kind, cloid, size)."""
-        rows = [self.v.answers[n % MAX_WAITING] for n in range(self.heard, self.v.answer_head)]
-        self.heard = int(self.v.answer_head)
-        return [(int(e.kind), int(e.ref), round(float(e.sz), 9)) for e in rows]
-
-    def filled(self, cloid=None):
-        rows = [a for a in self.answers() if a[0] == FILL and cloid in (None, a[1])]
-        return round(sum(sz for _, _, sz in rows), 9)
-
-
-@pytest.fixture(params=MODELS, ids=["through", "queue"])
-def paper(request):
-    p = Paper(request.param)
+@pytest.fixture(params=MODELS)
+def paper(request, new_paper):
+    p = new_paper(request.param, latency=100.0)
     p.book(0)
     return p
 
 
+def said(answers):
+    return [(a.kind, a.cloid, round(a.sz, 9)) for a in answers]
+
+
 def test_nothing_fills_before_it_arrived(paper):
     paper.ask(1, PLACE, 1, BUY, 19.99, 1.0)
-    paper.print(100, SELL, 19.90, 50.0)
-    assert paper.answers() == []
-    paper.until(101)
-    assert paper.answers() == [(ACCEPTED, 1, 1.0)]
-    paper.print(102, SELL, 19.90, 50.0)
-    assert paper.answers() == [(FILL, 1, 1.0)]
+    assert paper.print(100, SELL, 19.90, 50.0) == []
+    assert said(paper.until(101)) == [(ACCEPTED, 1, 1.0)]
+    assert said(paper.print(102, SELL, 19.90, 50.0)) == [(FILL, 1, 1.0)]
+
+
+def test_at_one_instant_requests_come_before_the_trade(paper):
+    paper.ask(100, PLACE, 1, BUY, 19.99, 1.0)
+    assert said(paper.print(200, SELL, 19.90, 50.0)) == [(ACCEPTED, 1, 1.0), (FILL, 1, 1.0)]
 
 
 def test_answers_come_back_one_latency_later(paper):
-    paper.place(1, BUY, 19.99, 1.0, ms=7)
-    e = paper.v.answers[0]
-    assert (e.ts_ns, e.recv_ns) == (T0 + 107 * MS, T0 + 207 * MS)
+    (answer,) = paper.place(1, BUY, 19.99, 1.0, ms=7)
+    assert (answer.at_ms, answer.heard_ms) == (107, 207)
+    (fill,) = paper.print(300, SELL, 19.9, 1.0)
+    assert (fill.at_ms, fill.heard_ms) == (300, 400)
 
 
 @pytest.mark.parametrize(
     ("side", "px", "reason"),
-    [(BUY, 20.01, POST_ONLY), (BUY, 20.02, POST_ONLY), (SELL, 19.99, POST_ONLY), (BUY, 20.0, 0)],
+    [
+        (BUY, 20.01, POST_ONLY),
+        (BUY, 20.02, POST_ONLY),
+        (SELL, 19.99, POST_ONLY),
+        (SELL, 19.90, POST_ONLY),
+        (BUY, 20.0, 0),
+        (SELL, 20.0, 0),
+    ],
 )
-def test_an_order_that_would_match_is_refused(paper, side, px, reason):
-    paper.place(1, side, px, 1.0)
-    assert paper.answers()[0][0] == (REJECTED if reason else ACCEPTED)
-    assert paper.v.answers[0].code == reason
+def test_an_order_that_would_match_is_refused(new_paper, side, px, reason):
+    for limits in (True, False):
+        paper = new_paper(limits=limits)
+        paper.book(0)
+        (answer,) = paper.place(1, side, px, 1.0)
+        assert (answer.kind, answer.code) == (REJECTED if reason else ACCEPTED, reason)
 
 
 def test_post_only_looks_at_the_book_on_arrival_not_at_sending(paper):
     paper.ask(1, PLACE, 1, BUY, 20.005, 1.0)
     paper.book(50, asks=((20.005, 5.0),))
-    paper.until(101)
-    assert paper.answers() == [(REJECTED, 1, 1.0)]
+    assert said(paper.until(101)) == [(REJECTED, 1, 1.0)]
     paper.ask(102, PLACE, 2, BUY, 20.01, 1.0)
     paper.book(150, asks=((20.02, 5.0),))
-    paper.until(202)
-    assert paper.answers() == [(ACCEPTED, 2, 1.0)]
+    assert said(paper.until(202)) == [(ACCEPTED, 2, 1.0)]
 
 
-def test_an_order_below_ten_dollars_is_refused(paper):
-    paper.place(1, BUY, 19.99, 0.5)
-    assert paper.answers() == [(REJECTED, 1, 0.5)]
-    assert paper.v.answers[0].code == MIN_NOTIONAL
-
-
-def test_a_print_at_our_price_fills_only_behind_the_queue():
-    for model, want in ((THROUGH, [0, 0, 0]), (QUEUE, [0, 0.5, 0.5])):
-        paper = Paper(model)
-        paper.book(0)
-        paper.place(1, BUY, 19.99, 1.0)
-        paper.answers()
-        got = []
-        for ms, sz in ((200, 4.0), (201, 1.5), (202, 3.0)):
-            paper.print(ms, SELL, 19.99, sz)
-            got.append(paper.filled())
-        assert got == want
+@pytest.mark.parametrize("model", MODELS)
+def test_a_print_at_our_price_fills_only_behind_the_queue_and_never_where_we_fear_the_worst(
+    new_paper, model
+):
+    paper = new_paper(model)
+    paper.book(0)
+    paper.place(1, BUY, 19.99, 1.0)
+    got = []
+    for ms, sz in ((200, 4.0), (201, 1.5), (202, 3.0)):
+        paper.print(ms, SELL, 19.99, sz)
+        got.append(paper.filled())
+    assert got == ([0, 0, 0] if model == "pessimistic" else [0, 0.5, 1.0])
 
 
 def test_a_print_through_our_price_fills_at_our_price_and_pays_the_maker_fee(paper):
     paper.place(1, BUY, 19.99, 1.0)
-    paper.print(200, SELL, 19.98, 0.4)
-    e = paper.v.answers[1]
-    assert (e.kind, e.sz) == (FILL, 0.4)
-    assert e.px == pytest.approx(19.99)
-    assert e.extra == pytest.approx(19.99 * 0.4 * 1.5e-4)
+    (fill,) = paper.print(200, SELL, 19.98, 0.4)
+    assert (fill.kind, fill.sz, fill.side) == (FILL, 0.4, BUY)
+    assert fill.px == pytest.approx(19.99)
+    assert fill.usd == pytest.approx(19.99 * 0.4 * 1.5e-4, abs=1e-6)
 
 
 def test_prints_of_our_own_side_never_fill(paper):
     paper.place(1, BUY, 19.99, 1.0)
-    paper.answers()
     for px in (19.90, 19.99, 20.01):
-        paper.print(200, BUY, px, 50.0)
-    assert paper.answers() == []
+        assert paper.print(200, BUY, px, 50.0) == []
 
 
 def test_one_print_is_shared_best_price_first_then_oldest(paper):
     for cloid, px in ((1, 19.98), (2, 19.99), (3, 19.98)):
         paper.place(cloid, BUY, px, 1.0)
-    paper.answers()
-    paper.print(200, SELL, 19.97, 2.5)
-    assert paper.answers() == [(FILL, 2, 1.0), (FILL, 1, 1.0), (FILL, 3, 0.5)]
+    answers = paper.print(200, SELL, 19.97, 2.5)
+    assert said(answers) == [(FILL, 2, 1.0), (FILL, 1, 1.0), (FILL, 3, 0.5)]
 
 
-def test_depth_that_shrinks_never_fills_but_shortens_the_queue():
-    paper = Paper(QUEUE)
+def test_what_a_print_leaves_of_one_price_does_not_reach_the_next(new_paper):
+    paper = new_paper("optimistic")
+    paper.book(0, bids=((19.99, 1.0), (19.98, 1.0)))
+    for cloid, px in ((1, 19.99), (2, 19.98), (3, 19.99)):
+        paper.place(cloid, BUY, px, 1.0)
+    assert said(paper.print(200, SELL, 19.99, 2.5)) == [(FILL, 1, 1.0), (FILL, 3, 0.5)]
+
+
+def test_depth_that_shrinks_never_fills_but_shortens_the_queue(new_paper):
+    paper = new_paper("risk_averse")
     paper.book(0)
     paper.place(1, BUY, 19.99, 1.0)
-    paper.answers()
     for ms, sz in ((200, 2.0), (201, 0.5), (202, 9.0)):
-        paper.book(ms, bids=((19.99, sz),))
-        assert paper.answers() == []
-    assert paper.v.working[0].ahead == 0.5  # the nine that came later stand behind us
+        assert paper.book(ms, bids=((19.99, sz),)) == []
+    assert paper.order(1).ahead == 0.5  # the nine that came later stand behind us
     paper.print(203, SELL, 19.99, 0.7)
     assert paper.filled() == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize("is_snapshot", [True, False])
-def test_a_level_that_vanished_leaves_nobody_ahead_in_either_kind_of_feed(is_snapshot):
-    paper = Paper(QUEUE)
-    paper.book(0, bids=((19.99, 5.0), (19.98, 5.0)))
+def test_a_side_that_goes_away_altogether_fills_nobody(paper):
     paper.place(1, BUY, 19.99, 1.0)
-    if is_snapshot:
-        paper.book(200, bids=((19.98, 5.0),))
-    else:
-        paper.market(200, LEVEL, BUY, 19.99, 0.0, LAST)
-    assert paper.v.working[0].ahead == 0.0
-    assert paper.filled() == 0.0
-
-
-def test_behind_the_last_level_we_are_shown_the_queue_is_unknown_not_empty():
-    paper = Paper(QUEUE)
-    paper.book(0)
-    paper.place(1, BUY, 19.95, 1.0)
-    assert math.isinf(paper.v.working[0].ahead)
-    paper.print(200, SELL, 19.95, 3.0)
-    assert paper.filled() == 0.0
-    paper.book(201, bids=((19.95, 7.0),))
-    assert paper.v.working[0].ahead == 7.0
-    paper.print(202, SELL, 19.95, 7.5)
-    assert paper.filled() == 0.5
+    assert paper.level(200, BUY, 19.99, 0.0) == []
+    assert paper.level(201, SELL, 20.01, 0.0) == []
+    assert paper.book(202, bids=(), asks=((20.01, 1.0),)) == []
 
 
 @pytest.mark.parametrize("ask", [19.99, 19.95])
 def test_the_other_sides_touch_at_our_price_fills_us_there(paper, ask):
     paper.place(1, BUY, 19.99, 1.0)
-    paper.answers()
-    paper.book(200, bids=((19.90, 5.0),), asks=((ask, 5.0),))
-    assert paper.answers() == [(FILL, 1, 1.0)]
-    assert paper.v.answers[1].px == pytest.approx(19.99)
+    (fill,) = paper.book(200, bids=((19.90, 5.0),), asks=((ask, 5.0),))
+    assert (fill.kind, fill.cloid, fill.sz) == (FILL, 1, 1.0)
+    assert fill.px == pytest.approx(19.99)
+
+
+def test_in_a_locked_book_those_before_us_at_our_price_have_not_traded_either(paper):
+    paper.place(1, BUY, 19.99, 1.0)
+    assert paper.book(200, bids=((19.99, 0.1),), asks=((19.99, 5.0),)) == []
+    assert said(paper.level(201, BUY, 19.99, 0.0)) == [(FILL, 1, 1.0)]
+
+
+def test_the_other_side_fills_what_it_shows_and_only_once(paper):
+    paper.place(1, BUY, 19.99, 4.0)
+    paper.place(2, BUY, 19.98, 4.0)
+    shown = ((19.97, 1.0), (19.985, 1.5), (20.02, 9.0))
+    assert said(paper.book(200, bids=((19.9, 5.0),), asks=shown)) == [(FILL, 1, 2.5)]
+    assert paper.book(201, bids=((19.9, 5.0),), asks=shown) == []
+    assert said(paper.level(202, SELL, 19.97, 1.3)) == [(FILL, 1, 0.3)]  # three tenths more
+    assert paper.level(203, SELL, 19.97, 0.5) == []
+    # it went away, and came back
+    assert paper.book(204, bids=((19.9, 5.0),), asks=((20.02, 9.0),)) == []
+    said_then = paper.book(205, bids=((19.9, 5.0),), asks=((19.97, 3.0), (20.02, 9.0)))
+    assert said(said_then) == [(FILL, 1, 1.2), (FILL, 2, 1.8)]
+
+
+def test_what_it_shows_is_not_forgotten_while_its_touch_stands(paper):
+    # locked: our better order has met the ask, the other one stands behind a bid of somebody's
+    paper.place(1, BUY, 19.99, 3.0)
+    paper.place(2, BUY, 19.98, 9.0)
+    locked = {"bids": ((19.98, 1.0), (19.97, 5.0)), "asks": ((19.98, 5.0), (20.01, 5.0))}
+    assert said(paper.book(200, **locked)) == [(FILL, 1, 3.0)]
+    assert paper.book(201, **locked) == []
+    assert said(paper.level(202, BUY, 19.98, 0.0)) == [(FILL, 2, 2.0)]
+    assert paper.filled() == 5.0
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_prints_and_the_touch_are_different_coins(new_paper, model):
+    # a seller of five: two trade through us, three come to rest below us
+    paper = new_paper(model)
+    paper.book(0)
+    paper.place(1, BUY, 19.99, 9.0)
+    assert said(paper.print(200, SELL, 19.97, 2.0)) == [(FILL, 1, 2.0)]
+    answers = paper.book(200, bids=((19.9, 5.0),), asks=((19.97, 3.0), (20.01, 5.0)))
+    assert said(answers) == [(FILL, 1, 3.0)]
 
 
 @pytest.mark.parametrize(
     ("cancel_at", "answers"),
     [
         (99, [(CANCELED, 1, 1.0)]),  # arrives at 199: in time
-        (100, [(FILL, 1, 1.0), (REJECTED, 1, 0.0)]),  # at the same instant the trade was first
+        (100, [(CANCELED, 1, 1.0)]),  # at the same instant cancels come first
         (101, [(FILL, 1, 1.0), (REJECTED, 1, 0.0)]),
     ],
 )
 def test_a_cancel_races_the_trade(paper, cancel_at, answers):
     paper.place(1, BUY, 19.99, 1.0, ms=-100)
-    paper.answers()
+    paper.told.clear()
     paper.ask(cancel_at, CANCEL, 1)
     paper.print(200, SELL, 19.90, 5.0)
     paper.until(300)
-    assert paper.answers() == answers
+    assert said(paper.told) == answers
     if answers[-1][0] == REJECTED:
-        assert paper.v.answers[paper.v.answer_head - 1].code == UNKNOWN_ORDER
+        assert paper.told[-1].code == UNKNOWN_ORDER
 
 
-def test_a_modify_loses_the_queue_and_may_be_refused():
-    paper = Paper(QUEUE)
+def test_a_cancel_that_races_a_partial_fill_cancels_the_rest(paper):
+    paper.place(1, BUY, 19.99, 1.0, ms=-100)
+    paper.ask(101, CANCEL, 1)
+    assert said(paper.print(200, SELL, 19.90, 0.4)) == [(FILL, 1, 0.4)]
+    assert said(paper.until(300)) == [(CANCELED, 1, 0.6)]
+    assert paper.orders() == []
+
+
+def test_a_modify_loses_the_queue_and_may_be_refused(new_paper):
+    paper = new_paper("power", latency=100.0)
     paper.book(0)
     paper.place(1, BUY, 19.99, 1.0)
     paper.print(200, SELL, 19.99, 5.0)
-    assert paper.v.working[0].ahead == 0.0
+    assert paper.order(1).ahead == 0.0
     paper.ask(200, MODIFY, 1, BUY, 19.99, 2.0)
     paper.until(300)
-    assert paper.v.working[0].ahead == 5.0
+    assert (paper.order(1).ahead, paper.order(1).sz) == (5.0, 2.0)
     paper.ask(300, MODIFY, 1, BUY, 20.01, 2.0)
     paper.until(400)
-    assert [kind for kind, _, _ in paper.answers()] == [ACCEPTED, ACCEPTED, REJECTED]
-    assert all(o.cloid == 0 for o in paper.v.working)
+    assert [a.kind for a in paper.told] == [ACCEPTED, ACCEPTED, REJECTED]
+    assert paper.orders() == []
+
+
+def test_a_modify_of_what_has_filled_is_refused_and_places_nothing(paper):
+    paper.place(1, BUY, 19.99, 1.0)
+    paper.ask(150, MODIFY, 1, BUY, 19.98, 1.0)
+    paper.print(200, SELL, 19.9, 1.0)
+    (answer,) = paper.until(300)
+    assert (answer.kind, answer.code) == (REJECTED, UNKNOWN_ORDER)
+    assert paper.orders() == []
 
 
 def test_cancel_all_leaves_nothing_and_answers_for_each(paper):
     for cloid in (1, 2, 3):
         paper.place(cloid, BUY, 19.99 - cloid / 100, 1.0)
-    paper.answers()
+    paper.place(4, SELL, 20.05, 1.0)
     paper.ask(200, CANCEL_ALL)
-    paper.until(300)
-    assert paper.answers() == [(CANCELED, cloid, 1.0) for cloid in (1, 2, 3)]
-    assert all(o.cloid == 0 for o in paper.v.working)
+    assert sorted(said(paper.until(300))) == [(CANCELED, cloid, 1.0) for cloid in (1, 2, 3, 4)]
+    assert paper.orders() == []
 
 
-orders = st.lists(
-    st.tuples(st.sampled_from([BUY, SELL]), st.integers(1, 12), st.integers(60, 400)),
-    min_size=1,
-    max_size=8,
-)
-# prints reach up to twelve ticks into either side; the displayed touch stays out of our way
-tape = st.lists(
-    st.tuples(
-        st.sampled_from([TRADE, LEVEL]),
-        st.sampled_from([BUY, SELL]),
-        st.integers(0, 13),
-        st.integers(0, 300),
-    ),
-    max_size=40,
-)
-
-
-def play(model, placed, rows):
-    """Return fills by order, and the volume each side's prints could have filled."""
-    paper = Paper(model)
-    far = tuple((20.0 - n / 100, 1.0 + n) for n in range(1, 14))
-    shown = tuple((20.0 + n / 100, 1.0 + n) for n in range(1, 14))
-    paper.book(0, far, shown)
-    for cloid, (side, ticks, hundredths) in enumerate(placed, 1):
-        paper.place(cloid, side, 20.0 - side * ticks / 100, hundredths / 100)
-    paper.answers()
-    filled = dict.fromkeys(range(1, len(placed) + 1), 0.0)
-    for n, (kind, side, ticks, hundredths) in enumerate(rows):
-        ms = 200 + n
-        if kind == TRADE and hundredths:
-            paper.print(ms, side, 20.0 + side * ticks / 100, hundredths / 100)
-        elif kind == LEVEL and ticks > 0:
-            paper.market(ms, LEVEL, side, 20.0 - side * ticks / 100, hundredths / 100, LAST)
-        said = paper.answers()
-        if kind == LEVEL:
-            assert said == []
-        for what, cloid, sz in said:
-            assert what == FILL
-            filled[cloid] += sz
-        assert all(o.ahead >= 0.0 for o in paper.v.working)
-        assert all(o.sz >= 0.0 for o in paper.v.working if o.cloid)
-    return filled
-
-
-@settings(max_examples=80, deadline=None)
-@given(orders, tape)
-def test_fills_never_exceed_what_traded_and_through_never_exceeds_queue(placed, rows):
-    through, queue = (play(model, placed, rows) for model in MODELS)
-    for filled in (through, queue):
-        for side in (BUY, SELL):
-            best = min((ticks for s, ticks, _ in placed if s == side), default=0)
-            traded = sum(
-                sz / 100
-                for kind, s, ticks, sz in rows
-                if kind == TRADE and s == -side and ticks >= best
-            )
-            mine = [k for k, row in enumerate(placed, 1) if row[0] == side]
-            assert sum(filled[k] for k in mine) <= traded + 1e-9
-            for k in mine:
-                reached = sum(
-                    sz / 100
-                    for kind, s, ticks, sz in rows
-                    if kind == TRADE and s == -side and ticks >= placed[k - 1][1]
-                )
-                assert filled[k] <= min(reached, placed[k - 1][2] / 100) + 1e-9
-    assert all(through[k] <= queue[k] + 1e-9 for k in through)
-
-
-@pytest.mark.parametrize(("latency_ms", "model"), [(-1.0, QUEUE), (math.nan, QUEUE), (1.0, 2)])
-def test_impossible_venues_are_refused(latency_ms, model):
-    with pytest.raises(ValueError, match=r"latency_ms must|fill_model must"):
-        Paper(model, latency_ms)
+def test_where_fills_are_whole_whoever_is_reached_has_all_of_it_for_himself(new_paper):
+    paper = new_paper("risk_averse", whole_fills=True)
+    paper.book(0)
+    for cloid, px in ((1, 19.99), (2, 19.98), (3, 19.98)):
+        paper.place(cloid, BUY, px, 7.0, ms=10 * cloid)
+    assert said(paper.print(200, SELL, 19.99, 5.0)) == []
+    assert said(paper.print(201, SELL, 19.99, 0.01)) == [(FILL, 1, 7.0)]
+    answers = paper.print(202, SELL, 19.97, 0.01)
+    assert said(answers) == [(FILL, 2, 7.0), (FILL, 3, 7.0)]
+    paper.place(4, BUY, 19.99, 7.0, ms=300)
+    answers = paper.book(310, bids=((19.99, 1.0),), asks=((19.99, 0.01),))
+    assert said(answers) == [(FILL, 4, 7.0)]

@@ -150,9 +150,11 @@ def test_frames_of_another_coin_and_refused_frames_are_counted(recorded, tmp_pat
     lines.insert(4, lines[2].split(b" ")[0] + b' {"channel":"l2Book","data":{"coin":"BTC"}}\n')
     with gzip.open(tmp_path / "f.gz", "wb") as out:
         out.writelines(lines)
-    info = import_tape(tmp_path / "f.gz", tmp_path / "a.tape")
+    with pytest.raises(RecordingError, match=r"asset must be one of \['BTC', 'ETH'\], was None"):
+        import_tape(tmp_path / "f.gz", tmp_path / "a.tape")
+    info = import_tape(tmp_path / "f.gz", tmp_path / "a.tape", asset="BTC")
     assert info.dropped["frame_of_other_coin"] == 1
-    assert info.dropped["frame_refused"] == 1
+    assert info.dropped["frame_refused: time"] == 1
     assert info.books == 45
 
 
@@ -263,3 +265,93 @@ def test_a_column_of_words_is_refused_and_a_missing_time_is_counted(tmp_path):
     assert info.dropped == {"time_or_id_missing": 1}
     with pytest.raises(RecordingError, match="must be a CSV file of numbers"):
         import_tape(csv_folder(tmp_path, books + "1,2,3,4,five,6\n"), tmp_path / "a.tape")
+
+
+def standx_folder(folder, hour=0, *, symbol="ABC-USD", books=2, sides=None, **columns):
+    """An hour of books of one level and one print, five seconds apart."""
+    at = [1_767_657_600_000_000_000 + hour * 3_600 * 10**9 + i * 5 * 10**9 for i in range(books)]
+    kind = pl.Datetime("ns", "UTC")
+    times = {"timestamp": pl.Series(at, dtype=kind), "received_at": pl.Series(at, dtype=kind)}
+    levels = {
+        f"{side}_{what}": pl.Series([[value]] * books, dtype=pl.List(pl.Float64))
+        for side, px in (("bid", 100.0), ("ask", 101.0))
+        for what, value in (("prices", px), ("quantities", 1.5))
+    }
+    prints = {"price": [100.5] * books, "quantity": [2.0] * books, "is_buyer_taker": [True] * books}
+    book = pl.DataFrame(times | levels)
+    trade = pl.DataFrame(times | prints, schema_overrides={"price": pl.Float64,
+                         "quantity": pl.Float64, "is_buyer_taker": pl.Boolean})  # fmt: skip
+    for name, frame in (("orderbook", book), ("trades", trade)):
+        news = {k: v for k, v in columns.items() if k in frame.columns}
+        path = folder / f"{name}_{symbol}_2026-01-06_{hour:02d}.parquet"
+        frame.with_columns(**news).write_parquet(path)
+    return folder
+
+
+def test_parquet_rows_that_cannot_be_true_are_dropped_by_reason(tmp_path):
+    negative = pl.Series([[-1.5], [1.5]])
+    sizes = pl.Series([-2.0, 2.0])
+    folder = standx_folder(tmp_path, bid_quantities=negative, quantity=sizes)
+    info = import_tape(folder, tmp_path / "a.tape")
+    assert info.counts == {"level": 2, "trade": 1}
+    assert info.dropped == {"book_not_positive": 1, "trade_not_positive": 1}
+
+
+def test_an_hour_without_rows_is_an_hour_without_events(tmp_path):
+    for hour, books in enumerate([2, 0, 2]):
+        standx_folder(tmp_path, hour, books=books)
+    assert import_tape(tmp_path, tmp_path / "a.tape").counts == {"level": 8, "trade": 4}
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "words"),
+    [
+        ("timestamp", [None, None], "timestamp must have no nulls, has 2"),
+        ("bid_prices", ["a", "b"], "must be a Parquet file with columns"),
+        ("bid_prices", [[1.0, 2.0], [1.0]], r"bid_prices must have one depth, has \[1, 2\]"),
+        ("price", [0.123456789, 1.0], "values must have at most 8 decimals"),
+    ],
+)
+def test_a_parquet_column_that_cannot_be_read_is_named(tmp_path, column, values, words):
+    kinds = {"timestamp": pl.Datetime("ns", "UTC")}
+    folder = standx_folder(tmp_path, **{column: pl.Series(values, dtype=kinds.get(column))})
+    with pytest.raises(RecordingError, match=words):
+        import_tape(folder, tmp_path / "a.tape")
+
+
+def test_a_parquet_file_that_is_cut_or_not_there_is_named(tmp_path):
+    folder = standx_folder(tmp_path)
+    with pytest.raises(RecordingError, match=r"asset must be one of \['ABC-USD'\], was 'XYZ'"):
+        import_tape(folder, tmp_path / "a.tape", asset="XYZ")
+    standx_folder(tmp_path, symbol="DEF-USD")
+    with pytest.raises(RecordingError, match=r"must be one of \['ABC-USD', 'DEF-USD'\], was None"):
+        import_tape(folder, tmp_path / "a.tape")
+    path = folder / "trades_DEF-USD_2026-01-06_00.parquet"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(RecordingError, match=r"trades_DEF-USD.*must be a Parquet file"):
+        import_tape(folder, tmp_path / "a.tape", asset="DEF-USD")
+    path.unlink()
+    with pytest.raises(RecordingError, match=r"trades_DEF-USD.*must be a Parquet file"):
+        import_tape(folder, tmp_path / "a.tape", asset="DEF-USD")
+
+
+def test_broken_frames_are_counted_and_broken_lines_refused(recorded, tmp_path):
+    with gzip.open(recorded(FRAMES) / "hyperliquid_btcusd_20250126.gz") as file:
+        lines = file.readlines()
+    stamp = lines[9].split(b" ")[0]
+    trade = json.dumps({"coin": "BTC", "side": "B", "px": "101.0", "sz": "-1", "time": 1, "tid": 9})
+    negative = f'{{"channel": "trades", "data": [{trade}]}}'.encode()
+    bad = [stamp + b" {not json\n", stamp + b" " + negative + b"\n"]
+    (tmp_path / "f.txt").write_bytes(b"".join(lines[:10] + bad + lines[10:]))
+    info = import_tape(tmp_path / "f.txt", tmp_path / "a.tape")
+    assert info.dropped["frame_refused: frame"] == info.dropped["frame_refused: sz"] == 1
+    assert info.books == 45
+    with pytest.raises(RecordingError, match=r"asset must be one of \['BTC'\], was 'DOGE'"):
+        import_tape(tmp_path / "f.txt", tmp_path / "a.tape", asset="DOGE")
+    (tmp_path / "f.txt").write_bytes(b"".join([*lines[:10], b"no time\n"]))
+    with pytest.raises(RecordingError, match=r"f.txt:11: line must be '<local_ns> <json>'"):
+        import_tape(tmp_path / "f.txt", tmp_path / "b.tape")
+    (tmp_path / "f.txt").write_bytes(b"".join([*lines[:10], lines[0]]))
+    with pytest.raises(RecordingError, match=r"f.txt:11: local time must not fall"):
+        import_tape(tmp_path / "f.txt", tmp_path / "b.tape")
+    assert not (tmp_path / "b.tape").exists()

@@ -31,6 +31,10 @@ _MAX_LEVELS = 20
 class CodecError(ValueError):
     """A frame is not what the venue documents; the message names field, value and what is right."""
 
+    def __init__(self, field: str, value: Any, right: str) -> None:
+        super().__init__(f"{field} must be {right}, was {str(value)[:80]!r}")
+        self.field = field
+
 
 def decode(frame: bytes, recv_ns: int, coin: str) -> NDArray[Any]:
     """Return the events of one frame about `coin`; none for acknowledgements and pongs.
@@ -81,7 +85,7 @@ def _load(frame: bytes) -> dict[str, Any]:
     try:
         message = orjson.loads(frame)
     except ValueError as error:
-        raise CodecError(f"frame must be JSON, was {frame[:80]!r} ({error})") from error
+        raise CodecError("frame", frame[:80], f"JSON ({error})") from error
     if not isinstance(message, dict):
         _refuse("frame", message, "a JSON object")
     return message
@@ -234,4 +238,4 @@ def _get(data: Any, name: str, kind: type) -> Any:
 
 
 def _refuse(field: str, value: Any, right: str) -> Any:
-    raise CodecError(f"{field} must be {right}, was {str(value)[:80]!r}")
+    raise CodecError(field, value, right)

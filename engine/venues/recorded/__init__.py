@@ -1,1 +1,5 @@
-"""Recordings others made: read `recording` (what a reader yields), `runs`, then one per source."""
+"""Recordings others made.
+
+Read `recording` (what a reader yields), `lines`, `clock` and `runs` (files, times, rows), then one
+module per source.
+"""

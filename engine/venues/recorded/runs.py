@@ -37,13 +37,14 @@ def book_events(
     keep = _true_books(px, sz, side, dropped)
     px, sz = px[keep], sz[keep]
     there = ~np.isnan(px)
-    row, column = np.nonzero(there)
-    out = zeros(Event, len(row))
-    out["kind"], out["side"] = LEVEL, side[column]
+    depth = np.count_nonzero(there, axis=1)
+    end = np.cumsum(depth)
+    out = zeros(Event, int(depth.sum()))
+    out["kind"], out["side"] = LEVEL, np.broadcast_to(side, px.shape)[there]
     out["px"], out["sz"] = px[there], sz[there]
-    out["ts_ns"], out["recv_ns"] = ts_ns[keep][row], recv_ns[keep][row]
-    turn = np.diff(row, prepend=-1, append=-1) != 0
-    out["code"] = turn[:-1] * SNAPSHOT + turn[1:] * LAST
+    out["ts_ns"], out["recv_ns"] = np.repeat(ts_ns[keep], depth), np.repeat(recv_ns[keep], depth)
+    out["code"][end - depth] = SNAPSHOT
+    out["code"][end - 1] |= LAST
     return out
 
 
@@ -115,11 +116,18 @@ def since(trades: NDArray[Any], start_ns: int, dropped: Counter[str]) -> NDArray
 
 def merge(books: NDArray[Any], trades: NDArray[Any]) -> NDArray[Any]:
     """Return both in order of arrival; at one instant by venue time, and trades before the book."""
-    events = np.concatenate([trades, books])
-    order = np.lexsort((events["ts_ns"], events["recv_ns"]))  # stable: runs stay whole
-    # rows as eight words: numpy moves records field by field, which takes several times as long
-    words = events.view(np.int64).reshape(len(events), -1)
-    return words[order].ravel().view(Event.dtype)
+    keys = [np.concatenate([trades[k], books[k]]) for k in ("ts_ns", "recv_ns")]
+    order = np.lexsort(keys)  # stable: runs stay whole
+    is_trade = order < len(trades)
+    at = np.flatnonzero(is_trade) - np.arange(len(trades))
+    rows = _sorted(books, order[~is_trade] - len(trades))
+    return np.insert(rows, at, _sorted(trades, order[is_trade])).view(Event.dtype)
+
+
+def _sorted(events: NDArray[Any], order: NDArray[Any]) -> NDArray[Any]:
+    """Return events in `order` as opaque rows: numpy moves records field by field."""
+    rows = np.ascontiguousarray(events).view(f"V{Event.dtype.itemsize}")
+    return rows if (np.diff(order) > 0).all() else rows[order]
 
 
 def settle_times(events: NDArray[Any], noted: Counter[str]) -> NDArray[Any]:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.events import BUY, SELL
+from engine.events import BUY, SELL, Event
+from engine.record import zeros
 from engine.venues.recorded.recording import Recording, RecordingError
 from engine.venues.recorded.runs import (
     book_events,
@@ -27,11 +28,11 @@ from engine.venues.recorded.runs import (
 
 MAX_DECIMALS = 8
 _MIN_TRADES = 100  # so many prints of one side in a row are a constant, not a market
-_SIDES = ("bid", "ask")
 _TIMES = ("timestamp", "received_at")
 _LEVELS = ("bid_prices", "bid_quantities", "ask_prices", "ask_quantities")
 _BOOK = (*_TIMES, *_LEVELS)
-_TRADE = (*_TIMES, "price", "quantity", "is_buyer_taker")
+_NUMBERS = ("price", "quantity")
+_TRADE = (*_TIMES, *_NUMBERS, "is_buyer_taker")
 
 
 def read_standx(
@@ -79,10 +80,8 @@ class _Hours:
     trade_rows: int = 0
     last_px: float = 0.0
     last_side: int = BUY
-    last_book: tuple[Any, Any] | None = (
-        None  # times and content of the last book row of the hour before
-    )
-    last_touch: Any = None  # its (venue time, bid, ask), for trades before the next book
+    last_book: tuple[Any, Any] | None = None  # time and content of the last row of the hour before
+    last_touch: Any = None  # its venue time and mid, for trades before the next book
 
     def chunks(self) -> Iterator[NDArray[Any]]:
         constant = self._side_is_constant()
@@ -93,25 +92,27 @@ class _Hours:
                 held = events if held is None else held
                 continue
             cut = int(np.searchsorted(held["recv_ns"], events["recv_ns"][0]))
-            yield held[:cut]
-            held = merge(held[cut:], events)
+            if cut:
+                yield held[:cut]
+            held = merge(held[cut:], events) if cut < len(held) else events
         if held is not None:
             yield held
 
     def _side_is_constant(self) -> bool:
-        import polars as pl
-
-        sides = pl.concat([_read(p, ("is_buyer_taker",)) for p in self.trades])
-        return sides.height >= _MIN_TRADES and sides["is_buyer_taker"].n_unique() == 1
+        name = "is_buyer_taker"
+        sides = np.concatenate([_read(p, (name,))[name] for p in self.trades])
+        return len(sides) >= _MIN_TRADES and len(np.unique(sides)) == 1
 
     def _hour(self, book_path: Path, trade_path: Path, constant: bool) -> NDArray[Any]:
-        books = self._books(_read(book_path, _BOOK), book_path)
+        books = self._books(_read(book_path, _BOOK))
         trades = self._trades(_read(trade_path, _TRADE), books, constant)
         return merge(settle_times(books, self.noted), settle_times(trades, self.noted))
 
-    def _books(self, frame: Any, path: Path) -> NDArray[Any]:
+    def _books(self, frame: dict[str, NDArray[Any]]) -> NDArray[Any]:
         ts_ns, recv_ns = _times(frame)
-        levels = [_matrix(frame, column, path) for column in _LEVELS]
+        if not len(ts_ns):
+            return zeros(Event, 0)
+        levels = [frame[column] for column in _LEVELS]
         content = np.concatenate(levels, axis=1)
         news = self._news(ts_ns, content)
         rows = np.flatnonzero(news)[np.argsort(recv_ns[news], kind="stable")]
@@ -121,8 +122,6 @@ class _Hours:
 
     def _news(self, ts_ns: NDArray[Any], content: NDArray[Any]) -> NDArray[Any]:
         """Find repeats, also of the last row of the hour before."""
-        if not len(ts_ns):
-            return np.zeros(0, bool)
         before = self.last_book
         known = before is not None and before[1].shape == content[0].shape
         if known and before is not None:
@@ -132,13 +131,16 @@ class _Hours:
         self.last_book = (ts_ns[-1], content[-1])
         return news[1:] if known else news
 
-    def _trades(self, frame: Any, books: NDArray[Any], constant: bool) -> NDArray[Any]:
-        frame = frame.sort("received_at", maintain_order=True)
+    def _trades(
+        self, frame: dict[str, NDArray[Any]], books: NDArray[Any], constant: bool
+    ) -> NDArray[Any]:
         ts_ns, recv_ns = _times(frame)
-        px, sz = frame["price"].to_numpy(), frame["quantity"].to_numpy()
+        order = np.argsort(recv_ns, kind="stable")
+        ts_ns, recv_ns = ts_ns[order], recv_ns[order]
+        px, sz = (frame[name][order] for name in _NUMBERS)
         tid = np.arange(self.trade_rows + 1, self.trade_rows + len(px) + 1)
         self.trade_rows += len(px)
-        side = np.where(frame["is_buyer_taker"].to_numpy(), BUY, SELL)
+        side = np.where(frame["is_buyer_taker"][order], BUY, SELL)
         if not self.start_ns and len(books):
             self.start_ns = int(books["ts_ns"][0])
         self.noted["trade_id_is_row_number"] += len(px)
@@ -194,13 +196,13 @@ def _grid(books: list[Path], trades: list[Path]) -> tuple[int, int]:
     """Return the fewest decimals that hold every price and every size exactly."""
     px = sz = 0
     for book_path, trade_path in zip(books, trades, strict=True):
-        frame = _read(book_path, _BOOK)
-        prints = _read(trade_path, _TRADE)
-        for side in _SIDES:
-            px = _decimals(frame[f"{side}_prices"].explode().to_numpy(), px, book_path)
-            sz = _decimals(frame[f"{side}_quantities"].explode().to_numpy(), sz, book_path)
-        px = _decimals(prints["price"].to_numpy(), px, trade_path)
-        sz = _decimals(prints["quantity"].to_numpy(), sz, trade_path)
+        for path, columns in ((book_path, _LEVELS), (trade_path, _NUMBERS)):
+            frame = _read(path, columns)
+            for name in columns:
+                if "price" in name:
+                    px = _decimals(frame[name], px, path)
+                else:
+                    sz = _decimals(frame[name], sz, path)
     return px, sz
 
 
@@ -212,26 +214,40 @@ def _decimals(values: NDArray[Any], at_least: int, path: Path) -> int:
     raise RecordingError(f"{path}: values must have at most {MAX_DECIMALS} decimals")
 
 
-def _read(path: Path, columns: tuple[str, ...]) -> Any:
-    import polars as pl
+def _read(path: Path, columns: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+    """Return columns as arrays: times in ns, sides of a book as a row of levels per book."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
+    kinds = {
+        **dict.fromkeys(_TIMES, pa.timestamp("ns", "UTC")),
+        **dict.fromkeys(_LEVELS, pa.list_(pa.float64())),
+        "is_buyer_taker": pa.bool_(),
+    }
+    schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in columns])
     try:
-        return pl.read_parquet(path, columns=list(columns))
-    except (OSError, pl.exceptions.PolarsError) as error:
+        with pq.ParquetFile(path) as file:
+            table = file.read(list(columns)).select(columns).cast(schema)
+    except (OSError, KeyError, pa.ArrowException) as error:
         raise RecordingError(
             f"{path}: must be a Parquet file with columns {list(columns)} ({error})"
         ) from error
+    return {name: _array(path, name, table[name].combine_chunks()) for name in columns}
 
 
-def _times(frame: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+def _array(path: Path, name: str, column: Any) -> NDArray[Any]:
+    if column.null_count and name not in _NUMBERS:
+        raise RecordingError(f"{path}: {name} must have no nulls, has {column.null_count}")
+    if name in _LEVELS:
+        depths = np.unique(np.diff(column.offsets.to_numpy()))
+        if len(depths) > 1:
+            raise RecordingError(f"{path}: {name} must have one depth, has {depths.tolist()}")
+        values = column.flatten().to_numpy(zero_copy_only=False)
+        return values.reshape(len(column), int(depths.sum()))
+    return column.to_numpy(zero_copy_only=False)
+
+
+def _times(frame: dict[str, NDArray[Any]]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return venue and recorder times [ns], cut to whole µs."""
-    ns = (frame[c].to_physical().to_numpy() for c in ("timestamp", "received_at"))
-    ts_ns, recv_ns = (t // 1000 * 1000 for t in ns)
+    ts_ns, recv_ns = (frame[c].astype(np.int64) // 1000 * 1000 for c in _TIMES)
     return ts_ns, recv_ns
-
-
-def _matrix(frame: Any, column: str, path: Path) -> NDArray[Any]:
-    lengths = frame[column].list.len().unique()
-    if len(lengths) > 1:
-        raise RecordingError(f"{path}: {column} must have one depth, has {lengths.to_list()}")
-    return frame[column].explode().to_numpy().reshape(frame.height, -1)
