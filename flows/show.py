@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -15,7 +14,7 @@ from engine.gates.verdict import Verdict
 from engine.gates.words import row
 
 if TYPE_CHECKING:
-    from engine.store.tape_facts import TapeInfo
+    pass
 
 COLOURS = {"PASS": "green", "FAIL": "red", "ERROR": "red", "NOT_YET": "yellow", "NO_DATA": "yellow"}
 MARKS = {"ticked": "[green]✔[/]", "open": "[red]✗[/]", "person": "[yellow]?[/]"}
@@ -90,31 +89,6 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,.6g}" if isinstance(value, float) else str(value)
-
-
-def tape_table(info: "TapeInfo") -> Table:
-    """Return what a tape holds, what it lacks, and what did not enter it, row by row."""
-    table = Table(title=f"tape of {info.asset}", title_justify="left", show_header=False)
-    spread = "–" if info.spread_bps_median is None else f"{info.spread_bps_median:.3g} bps median"
-    rows = {
-        "recorded at": f"{info.venue} ({info.source})",
-        "from, to": f"{_utc(info.first_ns)} – {_utc(info.last_ns)}: {info.hours:.2f} h",
-        "holds": ", ".join(f"{n:,} {kind}s" for kind, n in info.counts.items()),
-        "spread": spread,
-        "locked books": f"{info.locked_books:,} of {info.books:,} ({info.locked_share:.1%})",
-        "gaps over 5 s": f"{len(info.gaps):,}, {info.gap_s:,.0f} s in all, longest "
-        f"{info.max_gap_s:.1f} s",
-        "out of order": ", ".join(f"{n:,} {stream}" for stream, n in info.disorder.items()),
-    }
-    rows |= {f"dropped: {why}": f"{n:,} rows" for why, n in sorted(info.dropped.items())}
-    rows |= {f"noted: {why}": f"{n:,} rows" for why, n in sorted(info.noted.items())}
-    for name, value in rows.items():
-        table.add_row(name, value)
-    return table
-
-
-def _utc(ts_ns: int) -> str:
-    return datetime.fromtimestamp(ts_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def checklist(title: str, items: Iterable[ChecklistItem]) -> None:

@@ -159,10 +159,9 @@ def _fill_crossed(v: Any, r: int, ts_ns: int) -> None:
     """
     side = side_of(r)
     k = first(r)
-    if not _is_crossed(v, r, side):
+    if not _is_reached(v, r, side):
         v.taken[r] = 0.0
-        return
-    while _is_crossed(v, r, side):
+    while _is_reached(v, r, side) and not _is_behind_others(v, r):
         o = v.working[k]
         sz = o.sz if v.whole_fills else _lots(v, o, _met(v, r, side, o.px) - v.taken[r])
         if sz == 0.0:
@@ -173,16 +172,20 @@ def _fill_crossed(v: Any, r: int, ts_ns: int) -> None:
 
 
 @kernel
-def _is_crossed(v: Any, r: int, side: int) -> bool:
-    """Return whether the other side's touch reaches our best order, and nobody stands before it.
-
-    In a locked book (bid = ask) others still rest at that price: they have not traded either.
-    """
+def _is_reached(v: Any, r: int, side: int) -> bool:
+    """Return whether the other side's touch is at our best order's price or through it."""
     if v.n[r] == 0 or v.book.n[1 - r] == 0:
         return False
+    return side * (v.working[first(r)].px - v.book.px[1 - r, 0]) >= 0
+
+
+@kernel
+def _is_behind_others(v: Any, r: int) -> bool:
+    """Return whether others rest at our price in a locked book: they have not traded either."""
     px = v.working[first(r)].px
-    beyond = side * (px - v.book.px[1 - r, 0])
-    return beyond > 0 or (beyond == 0 and (v.whole_fills or book.size_at(v.book, r, px) == 0.0))
+    if v.whole_fills or px != v.book.px[1 - r, 0]:
+        return False
+    return book.size_at(v.book, r, px) > 0.0
 
 
 @kernel

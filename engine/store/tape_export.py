@@ -76,9 +76,10 @@ def hftbacktest_rows(events: NDArray[Any], tick: float, lot: float) -> NDArray[A
     level within it that traded since the last. A side without levels is gone entirely. Changes
     and trades pass as they are.
 
-    Each clock gets the differences in its own order. What both have at the same place carries both
-    flags, anything else is there twice with one flag each: venue rows ascend in ``exch_ts``, local
-    rows in ``local_ts``, which is at least 1 ns after ``exch_ts``.
+    Each clock gets the differences in its own order; on the venue's a print stands before a book of
+    the same time, which shows what it left. What both have at the same place carries both flags,
+    anything else is there twice with one flag each: venue rows ascend in ``exch_ts``, local rows in
+    ``local_ts``, which is at least 1 ns after ``exch_ts``.
 
     Parameters
     ----------
@@ -98,7 +99,7 @@ def hftbacktest_rows(events: NDArray[Any], tick: float, lot: float) -> NDArray[A
     key = np.where(_is_ask(events), 2 * len(prices) - 1 - rank, rank)
     lots = _steps(events["sz"], lot, "sz")
     ts = np.ascontiguousarray(events["ts_ns"])
-    of_venue = np.lexsort((events["kind"] == LEVEL, ts))  # a print stands before its book
+    of_venue = np.lexsort((events["kind"] == LEVEL, ts))
     moves = [
         _moves(order, events["kind"], events["code"], key, lots, zeros(Level, 2 * len(prices)), owe)
         for order, owe in ((of_venue, 1), (np.arange(len(ts)), 0))

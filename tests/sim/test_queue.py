@@ -280,15 +280,35 @@ def test_a_level_that_vanished_leaves_nobody_ahead_in_either_kind_of_feed(new_pa
     assert paper.filled() == 0.0
 
 
-def test_a_younger_order_of_ours_never_overtakes_an_older_one_at_its_price(new_paper):
+def test_what_the_window_no_longer_reaches_is_as_it_was(new_paper):
+    paper = new_paper("optimistic")
+    paper.book(0, bids=((19.99, 5.0), (19.95, 7.0)))
+    paper.place(1, BUY, 19.95, 1.0)
+    paper.place(2, BUY, 19.90, 1.0)
+    paper.book(10)
+    assert paper.order(1).ahead == 7.0
+    assert math.isinf(paper.order(2).ahead)
+    paper.print(11, SELL, 19.95, 6.0)
+    assert paper.filled() == 0.0
+
+
+@pytest.mark.parametrize("is_snapshot", [True, False])
+def test_a_younger_order_of_ours_never_overtakes_an_older_one_at_its_price(new_paper, is_snapshot):
     # the power model takes more from the longer queue: 5 ahead of 10 becomes 1, 6 becomes 0.46
     paper = new_paper("power")
+
+    def show(ms, sz):
+        if is_snapshot:
+            paper.book(ms, bids=((19.99, sz), (19.98, 5.0)))
+        else:
+            paper.level(ms, BUY, 19.99, sz)
+
     paper.book(0, bids=((19.99, 5.0), (19.98, 5.0)))
     paper.place(1, BUY, 19.99, 1.0)
-    paper.level(4, BUY, 19.99, 6.0)
+    show(4, 6.0)
     paper.place(2, BUY, 19.99, 1.0, ms=5)
-    paper.level(9, BUY, 19.99, 10.0)
-    paper.level(10, BUY, 19.99, 2.0)
+    show(9, 10.0)
+    show(10, 2.0)
     assert paper.order(1).ahead == pytest.approx(1.0)
     assert paper.order(2).ahead >= paper.order(1).ahead
     paper.print(11, SELL, 19.99, 1.0)

@@ -179,6 +179,13 @@ def test_a_late_trade_is_there_twice_once_for_each_clock():
     assert len(rows) == 6 + 5  # the trade twice; the level it took once, for the venue
 
 
+def test_at_the_venue_a_print_stands_before_the_book_of_its_time():
+    rows = rows_of(book(**FIRST), second({100: 2}), trade(SELL, 100, 3, ts=10, recv=15))
+    print_row, book_row = (10, 2 | SELL_FLAG, 100, 3), (10, BID_ROW, 100, 2)
+    assert told(rows)[6:] == [print_row, book_row]
+    assert [row[1:] for row in told(rows, LOCAL_FLAG)[6:]] == [book_row[1:], print_row[1:]]
+
+
 def test_a_level_without_size_is_not_in_a_book():
     told_away = second({101: 0, 100: 5, 99: 0, 98: 7})
     assert told(rows_of(book(**FIRST), told_away))[6:] == [(10, BID_ROW, 99, 0)]
