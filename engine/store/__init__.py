@@ -3,6 +3,7 @@
 Reading order: `home` (where things lie on disk), `kinds` (the rows an engine may write), `spool`
 (the engine's append-only file), `ingest` (bytes of a spool to checked tables), `metrics` (the one
 owner of the DuckDB file), then `migrations/` (the schema) and `queries/` (every question that may
-be asked). `tape` keeps recorded market data, `tail` what is recorded and not a tape yet;
-`admission` says what may enter one; `latency_file` reads measured delays.
+be asked). Recorded market data: `tape`, then `tape_columns`, `tape_checks`, `tape_file`,
+`tape_seal`, `tape_facts`, `tape_verify`, `tape_export`; `tail` is what is recorded and not a tape
+yet, and `admission` says what may enter it. `latency_file` reads measured delays.
 """
