@@ -40,6 +40,14 @@ def test_at_one_instant_requests_come_before_the_trade(paper):
     assert said(paper.print(200, SELL, 19.90, 50.0)) == [(ACCEPTED, 1, 1.0), (FILL, 1, 1.0)]
 
 
+def test_requests_of_one_instant_are_served_as_they_were_sent(paper):
+    for cloid in range(1, 6):
+        paper.ask(1, PLACE, cloid, BUY, 19.99, 1.0)
+    paper.ask(1, CANCEL, 5)
+    said_then = said(paper.until(101))
+    assert said_then == [*[(ACCEPTED, cloid, 1.0) for cloid in range(1, 6)], (CANCELED, 5, 1.0)]
+
+
 def test_answers_come_back_one_latency_later(paper):
     (answer,) = paper.place(1, BUY, 19.99, 1.0, ms=7)
     assert (answer.at_ms, answer.heard_ms) == (107, 207)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from engine.actions import MODIFY
+from engine.actions import CANCEL, MODIFY
 from engine.events import ACCEPTED, BUY, FILL, SELL
 from engine.sim import queue
 from engine.sim.rules import BAND, FILL_MODELS
@@ -267,6 +267,18 @@ def test_a_level_we_had_to_forget_is_unknown_not_empty(new_paper):
     assert paper.order(1).ahead > 0.0
 
 
+def test_a_level_that_was_pushed_out_of_the_book_is_unknown_too(new_paper):
+    paper = new_paper("optimistic")
+    levels = [(round(19.99 - n / 100, 2), 5.0) for n in range(20)]
+    paper.book(0, bids=levels, asks=((20.05, 5.0),))
+    paper.level(1, BUY, 20.0, 5.0)
+    paper.level(2, BUY, 20.0, 0.0)
+    paper.place(1, BUY, levels[19][0], 1.0, ms=3)
+    paper.place(2, BUY, levels[18][0], 1.0, ms=3)
+    paper.place(3, BUY, 20.0, 1.0, ms=3)
+    assert [float(paper.order(k).ahead) for k in (1, 2, 3)] == [math.inf, 5.0, 0.0]
+
+
 @pytest.mark.parametrize("is_snapshot", [True, False])
 def test_a_level_that_vanished_leaves_nobody_ahead_in_either_kind_of_feed(new_paper, is_snapshot):
     paper = new_paper("risk_averse")
@@ -315,6 +327,17 @@ def test_a_younger_order_of_ours_never_overtakes_an_older_one_at_its_price(new_p
     assert paper.filled() == 0.0
     paper.print(12, SELL, 19.99, 0.5)
     assert (paper.filled(1), paper.filled(2)) == (0.5, 0.0)
+
+
+def test_what_printed_before_an_order_came_is_none_of_its_business(new_paper):
+    paper = new_paper("optimistic")
+    paper.book(0, bids=((19.99, 10.0), (19.98, 5.0)))
+    paper.place(1, BUY, 19.99, 1.0)
+    paper.print(10, SELL, 19.99, 2.0)
+    paper.ask(11, CANCEL, 1)
+    paper.place(2, BUY, 19.99, 1.0, ms=20)
+    paper.level(30, BUY, 19.99, 6.0)
+    assert paper.order(2).ahead == 6.0
 
 
 def test_a_modify_goes_to_the_back_of_the_queue(new_paper):
