@@ -45,7 +45,7 @@ def test_a_replay_shows_the_band_side_by_side(gangway: Says, config: Path) -> No
         "pessimistic", "realistic", "optimistic",
     ]  # fmt: skip
     fills = [one["total"]["fills"] for one in told]
-    assert 0 < fills[0] <= fills[1]
+    assert all(fills)  # each drives a maker of its own: the band orders fills of the same requests
     shown = gangway(f"replay HYPE --hours 2 --config {config}")
     for one in told:
         row = next(line for line in shown.splitlines() if line.split()[:2] == ["HYPE", one_of(one)])
