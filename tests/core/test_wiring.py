@@ -28,7 +28,9 @@ def read_attributes(trees):
 @pytest.mark.parametrize("name", Params.dtype.names)
 def test_every_parameter_of_the_maker_has_a_consumer(name):
     others = [tree for file, tree in CORE.items() if file != "params.py"]
-    assert name in read_attributes(others)
+    # the venue on paper is told what the maker is told: its account has the asset's leverage
+    account = ast.parse((ENGINE / "sim" / "account.py").read_text())
+    assert name in read_attributes([*others, account])
 
 
 def test_every_figure_of_the_configuration_reaches_the_maker_or_those_who_check_it():

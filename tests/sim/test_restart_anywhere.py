@@ -164,6 +164,7 @@ WEEK = """
 import resource, sys, tracemalloc
 from engine.config import MakerConfig
 from engine.core.output import Output, drained
+from engine.policy import load_policy
 from engine.record import zeros
 from engine.runners.feeds import SimulatedFeed
 from engine.runners.simulated import new_session
