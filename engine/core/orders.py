@@ -179,8 +179,11 @@ def exposure(orders: Any, side: int) -> float:
 
 @kernel
 def cancel_all(orders: Any, now_ns: int) -> None:
-    """Mark every live order as being cancelled: a cancel-all is on its way."""
+    """Mark what rests as being cancelled: a cancel-all is on its way.
+
+    It may overtake a new order: such a one is cancelled by name as soon as it is heard of.
+    """
     for k in range(SLOTS):
-        if orders.slot[k].state != GONE:
+        if orders.slot[k].state not in (GONE, PLACING):
             orders.slot[k].state = CANCELING
             orders.slot[k].ts_ns = now_ns
