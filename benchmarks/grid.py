@@ -171,8 +171,9 @@ def run(plays: Any, events: Any, order: Any, path: Any) -> None:
     """Play until the data is over; note position and balance at each step while there is room."""
     p = plays[0]
     c = p.clocks
+    clocks.begin(c, events, order)
     while c.read_by_venue < order.shape[0] or c.read_by_maker < events.shape[0]:
-        clocks.look(c, p.venue, events, order)
+        clocks.look(c, p.venue)
         if min(c.venue_ns, c.maker_ns) > p.next_ns:
             if p.quoter.steps < path.shape[0]:
                 path[p.quoter.steps, 0] = p.quoter.position

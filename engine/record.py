@@ -118,7 +118,8 @@ def kernel(function: Callable[..., Any]) -> Any:
     package = function.__module__.split(".")[1:-1] or ["."]
     inside = function.__module__.startswith("engine.")
     numba.config.CACHE_DIR = _cache_dir(package[0] if inside else "outside")  # pyright: ignore
-    options: Any = {"cache": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+    # without numba's runtime no kernel may allocate, and no reference to an array is counted
+    options: Any = {"cache": True, "error_model": "numpy", "no_cfunc_wrapper": True, "_nrt": False}
     compiled: Any = numba.njit(**options)(function)
     typed = compiled.get_call_template
     # numba would compile a kernel anew for every constant it is called with
@@ -126,6 +127,13 @@ def kernel(function: Callable[..., Any]) -> Any:
         tuple(unliteral(a) for a in args), {name: unliteral(a) for name, a in kws.items()}
     )
     return compiled
+
+
+@kernel
+def copy(to: Any, numbers: Any) -> None:
+    """Copy numbers into an array of the same length: a kernel's ``to[:] = numbers``."""
+    for k in range(len(numbers)):
+        to[k] = numbers[k]
 
 
 def schema_hash(dtype: np.dtype) -> bytes:

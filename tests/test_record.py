@@ -4,8 +4,10 @@ from typing import Annotated
 
 import numpy as np
 import pytest
+from numba.core.errors import NumbaError
 
 from engine.record import (
+    JIT,
     SchemaMismatchError,
     dump_state,
     f8,
@@ -44,6 +46,17 @@ def poke(states):
     _poke(s.best, 1.5)
     _poke(s.orders[2], 2.5)
     s.depth[1, 2] = 3.5
+
+
+@kernel
+def _double(numbers):
+    return (2.0 * numbers).sum()
+
+
+@pytest.mark.skipif(not JIT, reason="uncompiled, numpy allocates as it likes")
+def test_a_kernel_that_would_allocate_is_refused():
+    with pytest.raises(NumbaError, match="NRT required"):
+        _double(np.ones(3))
 
 
 def layout(*fields):

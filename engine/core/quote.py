@@ -28,7 +28,7 @@ from engine.core.book import ASK, BID
 from engine.core.edge import MEMBERS
 from engine.core.placement import Placement
 from engine.events import BUY, SELL
-from engine.record import f8, i8, kernel, record
+from engine.record import copy, f8, i8, kernel, record
 
 TERMS = (
     "base",
@@ -163,7 +163,7 @@ def _risk_features(q: Any, b: Any, bk: Any, used: float) -> None:
         volatility.jump_share(b.volatility),
         used,
     )
-    q.placement[ASK].risk[:] = q.placement[BID].risk
+    copy(q.placement[ASK].risk, q.placement[BID].risk)
 
 
 @kernel
@@ -182,7 +182,7 @@ def _write_costs(
     done = calibration.progress(b.markouts, b.intensity)
     share = calibration.share(b.calibration, done, p.learning_fills_per_h, p.learning_share, now_ns)
     t[r, LEARNING] = -(1.0 - share) * base
-    t[ASK, :] = t[BID, :]
+    copy(t[ASK], t[BID])
 
 
 @kernel
@@ -213,7 +213,7 @@ def _write_beliefs(q: Any, b: Any, p: Any, bk: Any, r: int, side: int, sigma: fl
         t[r, MONOPOLIST] = monopolist.markup(b.monopolist, q.order_sz, others, costs)
     w.structural_bps = 1e4 * (half - expected_cost(q, r))
     w.edge_bps = edge.forecast(b.edge, b.q_table, w.state, w.arm, w.structural_bps)
-    w.edges_bps[:] = b.edge.members_bps
+    copy(w.edges_bps, b.edge.members_bps)
     asked = edge.correction(b.edge, w.structural_bps, w.edge_bps, w.arm, 1e4 * t[r, BASE])
     t[r, EDGE] = 0.0 if p.rl_shadow else 1e-4 * asked
 

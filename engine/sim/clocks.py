@@ -26,6 +26,8 @@ class Clocks:
 
     read_by_venue: i8  # events, in the order of `arrival_order`
     read_by_maker: i8
+    happens_ns: i8  # when the next event reaches the venue, and us
+    feeds_ns: i8
     venue_ns: i8  # what the venue does next, and when
     serves: i8
     maker_ns: i8  # what we hear next, and when
@@ -47,27 +49,39 @@ def arrival_order(events: NDArray[Any]) -> NDArray[np.int64]:
 
 
 @kernel
-def look(c: Any, v: Any, events: Any, order: Any) -> None:
-    """Find out what the venue and what we are to do next, and when."""
-    n = order.shape[0]
-    market = _happened(events[order[c.read_by_venue]]) if c.read_by_venue < n else NEVER
-    request = v.asks[v.ask_tail % MAX_WAITING].ts_ns if v.ask_tail < v.ask_head else NEVER
-    c.serves = request <= market
-    c.venue_ns = min(request, market)
-    heard = NEVER
-    if c.read_by_maker < n:
-        heard = max(events[c.read_by_maker].recv_ns + c.feed_delay_ns, c.fed_ns)
-    answer = NEVER
-    if v.answer_tail < v.answer_head:
-        answer = v.answers[v.answer_tail % MAX_WAITING].recv_ns
-    c.hears_market = heard <= answer
-    c.maker_ns = min(heard, answer)
+def begin(c: Any, events: Any, order: Any) -> None:
+    """Find the next events in an array, where this one has not been read from before."""
+    _find_happening(c, events, order)
+    _find_feed(c, events)
 
 
 @kernel
-def _happened(e: Any) -> int:
-    """Return when an event counts as having happened: the time that `arrival_order` goes by."""
-    return max(e.ts_ns, e.recv_ns - LATE_NS)
+def _find_happening(c: Any, events: Any, order: Any) -> None:
+    """Find when the next event happens: at the time that `arrival_order` goes by."""
+    c.happens_ns = NEVER
+    if c.read_by_venue < order.shape[0]:
+        e = events[order[c.read_by_venue]]
+        c.happens_ns = max(e.ts_ns, e.recv_ns - LATE_NS)
+
+
+@kernel
+def _find_feed(c: Any, events: Any) -> None:
+    c.feeds_ns = NEVER
+    if c.read_by_maker < events.shape[0]:
+        c.feeds_ns = max(events[c.read_by_maker].recv_ns + c.feed_delay_ns, c.fed_ns)
+
+
+@kernel
+def look(c: Any, v: Any) -> None:
+    """Find out what the venue and what we are to do next, and when."""
+    request = v.asks[v.ask_tail % MAX_WAITING].ts_ns if v.ask_tail < v.ask_head else NEVER
+    c.serves = request <= c.happens_ns
+    c.venue_ns = min(request, c.happens_ns)
+    answer = NEVER
+    if v.answer_tail < v.answer_head:
+        answer = v.answers[v.answer_tail % MAX_WAITING].recv_ns
+    c.hears_market = c.feeds_ns <= answer
+    c.maker_ns = min(c.feeds_ns, answer)
 
 
 @kernel
@@ -78,6 +92,7 @@ def let_venue(c: Any, v: Any, events: Any, order: Any) -> None:
     else:
         matching.hear(v, events[order[c.read_by_venue]])
         c.read_by_venue += 1
+        _find_happening(c, events, order)
 
 
 @kernel
@@ -89,3 +104,4 @@ def pass_market(c: Any, v: Any, events: Any) -> None:
     c.in_message = e.kind == LEVEL and not e.code & LAST
     if not c.in_message and latency.delays_feed(v.latencies):
         c.feed_delay_ns = latency.draw(v.latencies, latency.FEED, c.maker_ns)
+    _find_feed(c, events)

@@ -74,11 +74,13 @@ def _pass_time(v: Any, ts_ns: int) -> None:
 def _hear_level(v: Any, e: Any) -> None:
     if e.code & SNAPSHOT:
         v.in_snapshot = 1
+        book.clear(v.book)
     if _is_true(e):
+        r, px = book.row(e.side), to_units(v.instrument, e.px)
         if v.in_snapshot == 0:
-            _change_level(v, e)
-        book.apply(v.book, v.instrument, e)
-        _forget_beyond(v, book.row(e.side))
+            _change_level(v, r, px, e.sz)
+        book.set_level(v.book, r, px, e.sz)
+        _forget_beyond(v, r)
     if e.code & LAST:
         if v.in_snapshot:
             for r in range(2):
@@ -96,18 +98,15 @@ def _forget_beyond(v: Any, r: int) -> None:
 
 
 @kernel
-def _change_level(v: Any, e: Any) -> None:
+def _change_level(v: Any, r: int, px: int, sz: float) -> None:
     """Let the orders at one price see how its size has changed."""
-    r = book.row(e.side)
-    if v.n[r] == 0:
-        return
-    px = to_units(v.instrument, e.px)
+    side = side_of(r)
     before = 0.0
     for k in range(first(r), first(r) + v.n[r]):
         o = v.working[k]
         if o.px == px:
-            before = _see_level(v, o, e.sz, before)
-        elif e.side * (o.px - px) < 0:
+            before = _see_level(v, o, sz, before)
+        elif side * (o.px - px) < 0:
             break
 
 
@@ -158,9 +157,10 @@ def _fill_crossed(v: Any, r: int, ts_ns: int) -> None:
     While it stands there, what it shows fills us once.
     """
     side = side_of(r)
-    k = first(r)
     if not _is_reached(v, r, side):
         v.taken[r] = 0.0
+        return
+    k = first(r)
     while _is_reached(v, r, side) and not _is_behind_others(v, r):
         o = v.working[k]
         sz = o.sz if v.whole_fills else _lots(v, o, _met(v, r, side, o.px) - v.taken[r])

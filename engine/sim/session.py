@@ -35,8 +35,9 @@ def run(sessions: Any, events: Any, order: Any, until_ns: int, outputs: Any) -> 
     s = sessions[0]
     c = s.clocks
     out = outputs[0]
+    clocks.begin(c, events, order)
     while output.has_room(out):
-        clocks.look(c, s.venue, events, order)
+        clocks.look(c, s.venue)
         tick = s.now_ns + CLOCK_NS if s.now_ns > 0 else NEVER
         mine = min(c.maker_ns, tick)
         if min(c.venue_ns, mine) > until_ns:

@@ -1,6 +1,7 @@
 """The joint forecast: planted weights come back, noise is not believed, the parts are the whole."""
 
 import math
+from typing import Annotated
 
 import numpy as np
 import pytest
@@ -246,24 +247,25 @@ class Watch:
     alpha: Alpha
     reference_px: f8
     next_ns: i8
+    x: Annotated[f8, SIGNALS]
+    parts: Annotated[f8, SIGNALS]
 
 
 @kernel
 def watch(states, events, said, mids):
     """Forecast at every whole second of our clock; return how many."""
     s, n = states[0], 0
-    x, out = np.zeros(SIGNALS), np.zeros(SIGNALS)
     for j in range(events.shape[0]):
         e = events[j]
         now = e.recv_ns
         mid = book.mid(s.book, s.instrument) if book.is_open(s.book) else math.nan
         if now >= s.next_ns and mid > 0.0:
-            x[MICRO] = book.micro_price(s.book, s.instrument) / mid - 1.0
-            x[FLOW] = flow.imbalance(s.flow, now)
-            x[LEAD_LAG] = lead_lag.signal(s.lead_lag)
-            x[CROSS_FLOW] = flow.imbalance(s.reference_flow, now)
-            alpha.observe(s.alpha, x, mid, now)
-            said[n], mids[n] = alpha.forecast(s.alpha, x, out), mid
+            s.x[MICRO] = book.micro_price(s.book, s.instrument) / mid - 1.0
+            s.x[FLOW] = flow.imbalance(s.flow, now)
+            s.x[LEAD_LAG] = lead_lag.signal(s.lead_lag)
+            s.x[CROSS_FLOW] = flow.imbalance(s.reference_flow, now)
+            alpha.observe(s.alpha, s.x, mid, now)
+            said[n], mids[n] = alpha.forecast(s.alpha, s.x, s.parts), mid
             s.next_ns = now - now % S + S
             n += 1
         if e.kind == LEVEL:

@@ -25,8 +25,9 @@ def live(clock, venues, events, order, requests, sent, until_ns, diary):
     """Live as a session does, with requests that are sent when their time has come."""
     c, v = clock[0], venues[0]
     n = 0
+    clocks.begin(c, events, order)
     while True:
-        clocks.look(c, v, events, order)
+        clocks.look(c, v)
         send = requests[sent[0]].ts_ns if sent[0] < requests.shape[0] else NEVER
         mine = min(c.maker_ns, send)
         if min(c.venue_ns, mine) > until_ns:

@@ -90,10 +90,11 @@ def play(rule, requests, events):
     order = arrival_order(events)
     for row in requests:
         venue.submit(v, request(row))
-    clocks.look(c, v, events, order)
+    clocks.begin(c, events, order)
+    clocks.look(c, v)
     while c.venue_ns < NEVER:
         clocks.let_venue(c, v, events, order)
-        clocks.look(c, v, events, order)
+        clocks.look(c, v)
     said = v.answers[: v.answer_head]
     return [
         ((int(e.ts_ns) - T0) // MS, int(e.kind), int(e.ref), round(float(e.sz), 9)) for e in said
