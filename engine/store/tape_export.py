@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.events import BUY, LAST, LEVEL, SNAPSHOT, TRADE, Event
-from engine.record import i8, kernel, record, zeros
+from engine.record import copy, i8, kernel, record, zeros
 from engine.store.tape import read_tape, tape_info
 
 DEPTH_ROW, TRADE_ROW = 1, 2
@@ -42,6 +42,16 @@ class Level:
     lots: i8
     owed: i8  # 1 if it traded and has had no row since
     seen: i8  # where the newest whole book with it begins in the order of events, from 1
+
+
+@record
+class Side:
+    """The levels of one side that are visible, or owed; and those of the whole book just read."""
+
+    worst: i8
+    best: i8
+    lowest: i8
+    highest: i8
 
 
 def export_hftbacktest(tape: Path, out: Path) -> int:
@@ -100,11 +110,22 @@ def hftbacktest_rows(events: NDArray[Any], tick: float, lot: float) -> NDArray[A
     lots = _steps(events["sz"], lot, "sz")
     ts = np.ascontiguousarray(events["ts_ns"])
     of_venue = np.lexsort((events["kind"] == LEVEL, ts))
-    moves = [
-        _moves(order, events["kind"], events["code"], key, lots, zeros(Level, 2 * len(prices)), owe)
-        for order, owe in ((of_venue, 1), (np.arange(len(ts)), 0))
-    ]
-    return _rows(events, prices * tick, *_merged(*moves, ts))
+    told = []
+    for order, owe in ((of_venue, 1), (np.arange(len(ts)), 0)):
+        moves, levels, sides = _moves(2 * len(ts)), zeros(Level, 2 * len(prices)), zeros(Side, 2)
+        sides["best"] = -1, len(prices) - 1
+        sides["worst"] = 0, len(prices)
+        read = order, events["kind"], events["code"], key, lots
+        told.append(moves[: _tell_all(moves, *read, levels, sides, owe)])
+    moves = _moves(sum(map(len, told)))
+    flags = np.empty(len(moves), np.int64)
+    n = _merge(moves, flags, *told, ts)
+    return _rows(events, prices * tick, moves[:n], flags[:n])
+
+
+def _moves(n: int) -> NDArray[np.int64]:
+    """Return room for moves: of an event, a level, and the event that has the size."""
+    return np.empty((n, 3), np.int64)
 
 
 def _steps(values: NDArray[Any], step: float, name: str) -> NDArray[Any]:
@@ -154,59 +175,65 @@ def _rows(
 
 
 @kernel
-def _moves(order: Any, kind: Any, code: Any, key: Any, lots: Any, levels: Any, owe: int) -> Any:
-    """Return what a reader must be told in this order: event, level, and event of the size.
+def _tell_all(
+    moves: Any, order: Any, kind: Any, code: Any, key: Any, lots: Any, levels: Any, sides: Any,
+    owe: int,
+) -> int:  # fmt: skip
+    """Write what a reader must be told in this order; return the number of moves.
 
     The first half of `levels` are bids, the second asks, each with the best at its end.
     """
-    moves = np.empty((2 * len(order), 3), np.int64)
     half = len(levels) // 2
-    worst, best = np.array([0, half]), np.array([-1, half - 1])  # what is visible, or owed
     n, first, whole = 0, 0, False
     for at in range(len(order)):
         k = order[at]
-        level, s = key[k], key[k] // half
+        level = key[k]
+        side = sides[level // half]
         if kind[k] == LEVEL and (whole or code[k] & SNAPSHOT):
             first = at if code[k] & SNAPSHOT else first
             whole = not code[k] & LAST
             if not whole:
-                run = order[first : at + 1]
-                n = _tell_book(moves, n, run, first, key, lots, levels, worst, best)
+                n = _tell_book(moves, n, order, first, at, key, lots, levels, sides)
             continue
         if kind[k] == TRADE:
             levels[level].owed = owe
         else:
-            if lots[k] and level < worst[s]:  # more is visible: what was left behind is not there
-                n = _tell_gone(moves, n, level + 1, worst[s], levels, first, k)
-                worst[s] = level
+            if lots[k] and level < side.worst:  # more is visible: what was left is not there
+                n = _tell_gone(moves, n, level + 1, side.worst, levels, first, k)
+                side.worst = level
             _set(levels, level, lots[k])
         n = _tell(moves, n, k, level, k)
-        best[s] = max(best[s], level)
-    return moves[:n]
+        side.best = max(side.best, level)
+    return n
 
 
 @kernel
 def _tell_book(
-    moves: Any, n: int, run: Any, first: int, key: Any, lots: Any, levels: Any, worst: Any,
-    best: Any,
+    moves: Any, n: int, order: Any, first: int, last: int, key: Any, lots: Any, levels: Any,
+    sides: Any,
 ) -> int:  # fmt: skip
     """Tell how a whole book differs from what is held; return the number of moves."""
     half = len(levels) // 2
-    lowest, highest = np.array([half, 2 * half]), np.array([-1, half - 1])
-    for k in run:
-        levels[key[k]].seen = first + 1
-        if lots[k]:
-            s = key[k] // half
-            lowest[s], highest[s] = min(lowest[s], key[k]), max(highest[s], key[k])
     for s in range(2):
-        worst[s] = s * half + lowest[s] % half  # an empty side is known in full
-        n = _tell_gone(moves, n, worst[s], best[s] + 1, levels, first, run[-1])
-        best[s] = highest[s]
-    for k in run:
+        sides[s].lowest = (s + 1) * half
+        sides[s].highest = s * half - 1
+    for at in range(first, last + 1):
+        level = key[order[at]]
+        levels[level].seen = first + 1
+        if lots[order[at]]:
+            side = sides[level // half]
+            side.lowest, side.highest = min(side.lowest, level), max(side.highest, level)
+    for s in range(2):
+        side = sides[s]
+        side.worst = s * half + side.lowest % half  # an empty side is known in full
+        n = _tell_gone(moves, n, side.worst, side.best + 1, levels, first, order[last])
+        side.best = side.highest
+    for at in range(first, last + 1):
+        k = order[at]
         here = levels[key[k]]
         if here.owed or here.lots != lots[k]:
             _set(levels, key[k], lots[k])
-            n = _tell(moves, n, run[-1], key[k], k)
+            n = _tell(moves, n, order[last], key[k], k)
     return n
 
 
@@ -234,18 +261,21 @@ def _tell(moves: Any, n: int, at: int, level: int, source: int) -> int:
 
 
 @kernel
-def _merged(venue: Any, local: Any, ts: Any) -> Any:
-    """Return both orders as one: moves, and the flag of the clock, or clocks, each is for."""
-    moves = np.empty((len(venue) + len(local), 3), np.int64)
-    flags = np.empty(len(moves), np.int64)
+def _merge(moves: Any, flags: Any, venue: Any, local: Any, ts: Any) -> int:
+    """Write both orders as one: moves, and the flag of the clock, or clocks, each is for."""
     n, i, j = 0, 0, 0
     while i < len(venue) or j < len(local):
         left, right = i < len(venue), j < len(local)
-        same = left and right and (venue[i] == local[j]).all()
+        same = left and right and _is_same(venue[i], local[j])
         if left and right and not same:
             left = ts[venue[i, 0]] <= ts[local[j, 0]]
             right = not left
-        moves[n] = venue[i] if left else local[j]
+        copy(moves[n], venue[i] if left else local[j])
         flags[n] = left * EXCH_FLAG + right * LOCAL_FLAG
         n, i, j = n + 1, i + left, j + right
-    return moves[:n], flags[:n]
+    return n
+
+
+@kernel
+def _is_same(move: Any, other: Any) -> bool:
+    return move[0] == other[0] and move[1] == other[1] and move[2] == other[2]
