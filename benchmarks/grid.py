@@ -17,7 +17,7 @@ from engine.actions import CANCEL, PLACE, Action
 from engine.core import book
 from engine.core.book import ASK, BID, Book
 from engine.core.params import Params
-from engine.events import ACCEPTED, BUY, FILL, LEVEL, SELL, TRADE, Event
+from engine.events import ACCEPTED, BUY, FILL, LEVEL, SELL, TRADE, joined
 from engine.instrument import Instrument, to_px
 from engine.record import f8, i8, kernel, record, zeros
 from engine.runners.feeds import SimulatedFeed
@@ -150,8 +150,7 @@ def market_data(asset: str, hours: int) -> NDArray[Any]:
 
 def only_market(chunks: list[NDArray[Any]]) -> NDArray[Any]:
     """Return the levels and trades among events, as one array."""
-    events = zeros(Event, sum(map(len, chunks)))
-    np.concatenate(chunks, out=events)
+    events = joined(chunks)
     return events[(events["kind"] == LEVEL) | (events["kind"] == TRADE)]
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from engine.config import AssetSpec
 from engine.core.output import Output, drained
 from engine.derive.decisions import derive_config
-from engine.events import Event
+from engine.events import joined
 from engine.policy import load_policy
 from engine.runners.market_source import market_of_spec
 from engine.runners.paper import PaperResult, trade_on_paper
@@ -55,7 +55,7 @@ def _row(asset: str, seconds: float) -> str:
     heard: list[NDArray[Any]] = []
     result = _paper(spec, seconds, heard)
     live_s = (result.cpu_share or 0.0) * seconds
-    from_memory_s = _from_memory(spec, np.concatenate(heard).view(Event.dtype))
+    from_memory_s = _from_memory(spec, joined(heard))
     request_ms = load_policy().paper.latency.request.median_ms
     p50, p99 = result.lag_p50_ms or 0.0, result.lag_p99_ms or 0.0
     return (

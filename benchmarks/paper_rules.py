@@ -33,7 +33,7 @@ from engine.core.output import Output, drained
 from engine.core.params import new_params
 from engine.core.risk import ARMED
 from engine.derive.decisions import derive_config
-from engine.events import Event
+from engine.events import Event, joined
 from engine.policy import load_policy
 from engine.record import zeros
 from engine.review.intervals import ratio_difference
@@ -206,8 +206,7 @@ def market_of(name: str, spec: AssetSpec, hours: int) -> Market:
     else:
         feed = SimulatedFeed(spec.asset, None, spec.seed, TRADING_FROM_NS)
         chunks = [feed.chunk(hour) for hour in range(hours)]
-    events = np.concatenate(chunks).view(Event.dtype)  # joining forgets the fields
-    return Market(name, config, events)
+    return Market(name, config, joined(chunks))
 
 
 def table(name: str, found: dict[str, dict[str, Score]]) -> str:

@@ -1,12 +1,11 @@
-"""How fast the maker is: compiled, called from Python, compiling, and beside hftbacktest.
+"""How fast the maker is: compiled, called from Python, and compiling.
 
-``python -m benchmarks.replay`` prints four tables. What the maker hears on the paper venue (market
+``python -m benchmarks.replay`` prints three tables. What the maker hears on the paper venue (market
 data, answers to its requests, its clock) is recorded first and then replayed through `step` alone;
 the replay must end with the same cash. Times are of one core, the best of several runs with the
-median in brackets. ``HFTBACKTEST_PYTHON`` names an interpreter that has hftbacktest.
+median in brackets.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -25,7 +24,7 @@ from engine.core.maker import new_maker, step_at
 from engine.core.output import Output, drained
 from engine.core.params import NS_PER_S, new_params
 from engine.derive.decisions import derive_config
-from engine.events import CLOCK, Event
+from engine.events import CLOCK, Event, joined
 from engine.policy import load_policy
 from engine.record import kernel, zeros
 from engine.runners.feeds import SimulatedFeed
@@ -45,13 +44,10 @@ ASSET = "BTC"
 CAPITAL_USD = 10_000.0
 LEVELS = 5
 RULES = venue_rules(load_policy(), fill_model="power")
-TICK, LOT = 1.0, 1e-5  # of BTC, USD and coins
 SIMULATED_HOURS = 6
 REPEATS = 9
 CALLS = 100_000
 UNCOMPILED_EVENTS = 2_000
-HFT_PYTHON = os.environ.get("HFTBACKTEST_PYTHON", sys.executable)
-PEER = Path(__file__).with_name("hftbacktest_grid.py")
 COLD_AND_WARM = """
 import time
 start = time.perf_counter()
@@ -79,13 +75,6 @@ def replay(makers: Any, events: Any, n: int, outputs: Any) -> None:
         maker.step(m, events[k], out)
         if not output.has_room(out):
             drained(out)
-
-
-def joined(pieces: list[NDArray[Any]]) -> NDArray[Any]:
-    """Return one array of events; numpy's own joining forgets that the record is aligned."""
-    return np.concatenate([np.ascontiguousarray(p).view(np.int64) for p in pieces]).view(
-        Event.dtype
-    )
 
 
 def simulated_market() -> Market:
@@ -247,29 +236,6 @@ def print_starts() -> None:
     print(f"| warm | {warm[0]:.2f} | {warm[1]:.2f} | 1 |")
 
 
-def print_peer(market: Market) -> None:
-    """Print one row beside hftbacktest: the same market data, a simple grid of five a side."""
-    size = market.config.target_liquidity / LEVELS
-    with tempfile.TemporaryDirectory() as root:
-        path = Path(root, "events.npy")
-        np.save(path, market.events)
-        command = [HFT_PYTHON, "-W", "ignore", str(PEER), str(path), *map(str, (TICK, LOT, size))]
-        peer = json.loads(_child(command))
-    n = len(market.events)
-    theirs = min(peer["seconds"]), float(np.median(peer["seconds"]))
-    ours = repeated(lambda: seconds_of_run(market, market.events))
-    print(
-        f"| {market.name} | {rate(n, ours)} | {rate(n, theirs)} | {theirs[0] / ours[0]:.1f} | "
-        f"{peer['fills']} |"
-    )
-
-
-def has_peer() -> bool:
-    """Return whether there is an hftbacktest to compare with."""
-    command = [HFT_PYTHON, "-c", "import hftbacktest"]
-    return not subprocess.run(command, capture_output=True, check=False).returncode
-
-
 def main() -> None:
     """Print the tables."""
     if "--uncompiled" in sys.argv:
@@ -295,14 +261,6 @@ def main() -> None:
     print("| kernel cache | import s | kernels s | ratio |")
     print("|---|---:|---:|---:|")
     print_starts()
-    if not has_peer():
-        print("\nhftbacktest is not installed: not compared")
-        return
-    print("\nMaker and paper venue beside a grid of five orders a side in hftbacktest:\n")
-    print("| market | Gangway events/s | hftbacktest events/s | ratio | its fills |")
-    print("|---|---:|---:|---:|---:|")
-    for market in markets:
-        print_peer(market)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from engine.events import Event
+from engine.events import Event, joined
 from engine.runners.feeds import SimulatedFeed
 from engine.runners.simulated import TRADING_FROM_NS
 from engine.runners.tape_import import import_tape
@@ -62,8 +62,7 @@ def recorded(root: Path) -> tuple[str, TapeMeta, list[NDArray[Any]]]:
 
 def ways(root: Path, meta: TapeMeta, chunks: list[NDArray[Any]]) -> list[Way]:
     """Return the tape, and what stands beside it."""
-    words = np.concatenate([np.ascontiguousarray(c).view(np.int64) for c in chunks])
-    events = words.view(Event.dtype)
+    events = joined(chunks)
     columns = {name: np.ascontiguousarray(events[name]) for name in Event.dtype.names}
     table, frame = pa.table(columns), pl.DataFrame(columns)
     return [
@@ -75,7 +74,7 @@ def ways(root: Path, meta: TapeMeta, chunks: list[NDArray[Any]]) -> list[Way]:
             lambda p: pl.read_parquet(p).height),
         Way("the same, made records of", root / "c.parquet", frame.write_parquet,
             lambda p: len(as_records(pl.read_parquet(p)))),
-        Way("numpy array", root / "a.npy", lambda p: np.save(p, words),
+        Way("numpy array", root / "a.npy", lambda p: np.save(p, events.view(np.int64)),
             lambda p: len(np.load(p)) // (Event.dtype.itemsize // 8)),
     ]  # fmt: skip
 

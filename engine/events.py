@@ -5,6 +5,12 @@ carries `SNAPSHOT` (forget the old book), the last of any run carries `LAST` (th
 now, decide). A delta feed sends runs without `SNAPSHOT`. Both end as the same book.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
 from engine.record import f8, i2, i4, i8, record
 
 BUY, SELL = 1, -1
@@ -54,6 +60,22 @@ class Event:
     id: i8
     ref: i8
     extra: f8
+
+
+def joined(parts: Iterable[NDArray[Any]]) -> NDArray[Any]:
+    """Return events as one array.
+
+    They are joined as words: numpy copies records field by field, which takes four times as long,
+    and forgets their class.
+
+    >>> from engine.record import zeros
+    >>> joined([zeros(Event, 2), zeros(Event, 1)]).shape
+    (3,)
+    >>> joined([]).dtype == Event.dtype
+    True
+    """
+    words = [np.ascontiguousarray(part).view(np.int64) for part in parts]
+    return np.concatenate([np.empty(0, np.int64), *words]).view(Event.dtype)
 
 
 assert Event.dtype.itemsize == 64  # noqa: S101 - the wire size is part of the contract

@@ -7,8 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.events import Event
-from engine.record import zeros
+from engine.events import joined
 from engine.sim.clocks import LATE_NS
 from engine.sim.market import HOUR_NS, SimulatedMarket
 from engine.sim.universe import market_of
@@ -83,7 +82,7 @@ class TapeFeed:
         self._next = hour + 1
         if self.start_ns + hour * HOUR_NS > self.end_ns:
             return None
-        parts = [zeros(Event, 0)]
+        parts = []
         while self._held is not None:
             cut = int(np.searchsorted(self._held["recv_ns"], self._end(hour), side="right"))
             parts.append(self._held[:cut])
@@ -91,7 +90,7 @@ class TapeFeed:
                 self._held = self._held[cut:]
                 break
             self._held = next(self._chunks, None)
-        return np.concatenate(parts)
+        return joined(parts)
 
     def dump(self) -> bytes:
         """Return nothing: a tape is where it was left."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.events import CLOCK, CONNECTED, DISCONNECTED, Event
+from engine.events import CLOCK, CONNECTED, DISCONNECTED, Event, joined
 from engine.runners.tape_writer import CountingStream
 from engine.store.admission import Admission
 from engine.store.tape_facts import TapeMeta
@@ -172,7 +172,7 @@ class Ear:
         if not self._is_away:
             return events
         self._is_away = False
-        return np.concatenate([about(CONNECTED, int(events["recv_ns"][0])), events])
+        return joined([about(CONNECTED, int(events["recv_ns"][0])), events])
 
 
 def cut_off(at_ns: int) -> NDArray[Any]:

@@ -12,10 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from engine.events import TRADE
+from engine.events import TRADE, joined
 from engine.store.standing_book import StandingBook
 from engine.store.tail import read_tail, sync_folder
 from engine.store.tape import read_tape, tape_info, write_tape
@@ -132,6 +131,6 @@ def _end_of(path: Path, info: TapeInfo) -> Before:
     for chunk in read_tape(path):
         end.book.update(chunk)
         last = [*last, chunk[chunk["kind"] == TRADE][-REMEMBERED_TRADES:]]
-        last = [np.concatenate(last)[-REMEMBERED_TRADES:]]
+        last = [joined(last)[-REMEMBERED_TRADES:]]
     end.trades = set(zip(last[0]["ts_ns"].tolist(), last[0]["id"].tolist(), strict=True))
     return end

@@ -27,7 +27,7 @@ from engine.core.markout import HORIZONS
 from engine.core.output import Output, drained
 from engine.core.params import NS_PER_S, new_params
 from engine.core.risk import ARMED
-from engine.events import Event
+from engine.events import Event, joined
 from engine.policy import load_policy
 from engine.record import zeros
 from engine.runners.checkpoint import Checkpoint
@@ -235,7 +235,7 @@ def play(
     chunk = feed.chunk(point.hours)
     if chunk is None:
         return None
-    events = np.concatenate([point.tail, chunk]).view(Event.dtype)  # joining forgets the fields
+    events = joined([point.tail, chunk])
     order = arrival_order(events)
     for k, (outputs, drain) in enumerate(listeners):
         done = False

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.derive.symbols import resolve_binance_symbol
-from engine.events import LEVEL, REFERENCE, REFERENCE_TRADE, SNAPSHOT, Event
+from engine.events import LEVEL, REFERENCE, REFERENCE_TRADE, SNAPSHOT, Event, joined
 from engine.record import zeros
 from engine.store.standing_book import StandingBook
 from engine.store.tape import read_tape, tape_info, write_tape
@@ -129,7 +129,7 @@ def _market(
     news = _until(read_tape(path, since_ns=start_ns), end_ns)
     for events in news if known else _from_a_whole_book(news):
         dropped[f"market: {_ALONE}"] -= len(events)
-        yield np.concatenate([book, events]) if len(book) else events
+        yield joined([book, events])
         known, book = True, book[:0]
     if not known:
         raise MergeError("the market must have a whole book before the common time ends, has none")
@@ -176,7 +176,7 @@ def _joined(
             if len(waiting):
                 break
             waiting = next(reference, nothing)
-        yield _interleaved(events, np.concatenate([nothing, *parts]))
+        yield _interleaved(events, joined(parts))
     yield waiting
     yield from reference
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.events import CONNECTED, DISCONNECTED, LEVEL, SNAPSHOT, TRADE, Event
+from engine.events import CONNECTED, DISCONNECTED, LEVEL, SNAPSHOT, TRADE, Event, joined
 from engine.record import zeros
 from engine.runners.record_folder import Before, RecordFolder, finish_tail
 from engine.store.admission import Admission, unit_ends
@@ -171,7 +171,7 @@ class TapeWriter:
             line = zeros(Event, 2)
             line["kind"] = DISCONNECTED, CONNECTED
             line["ts_ns"] = line["recv_ns"] = before.last_ns, first["recv_ns"]
-            return np.concatenate([self._said_again(before.book, before.last_ns), line])
+            return joined([self._said_again(before.book, before.last_ns), line])
         if first["kind"] == LEVEL and first["code"] & SNAPSHOT:
             return zeros(Event, 0)
         return self._said_again(self._book, int(first["recv_ns"]))

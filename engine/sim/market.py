@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.book import ASK, BID
-from engine.events import BUY, CONTEXT, REFERENCE, REFERENCE_TRADE, SELL, TIMER, Event
+from engine.events import BUY, CONTEXT, REFERENCE, REFERENCE_TRADE, SELL, TIMER, Event, joined
 from engine.instrument import new_instrument, to_units
 from engine.record import dump_state, f8, i8, kernel, load_state, record, zeros
 from engine.sim.displayed import (
@@ -370,7 +370,7 @@ class SimulatedMarket:
         while self.state[0].now_ns < until_ns:
             n = generate(self.state, rng, self._buffer, 0, until_ns)
             parts.append(self._buffer[:n].copy())
-        return np.concatenate(parts)
+        return joined(parts)
 
     def dump(self) -> bytes:
         """Return a checkpoint; take it between two hours."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.events import LAST, LEVEL, SNAPSHOT
+from engine.events import LAST, LEVEL, SNAPSHOT, joined
 from engine.store.tape_checks import check_grid, check_values, is_market, scales
 from engine.store.tape_facts import TapeError, TapeMeta, touches
 
@@ -49,7 +49,7 @@ class Admission:
         ends = unit_ends(events)
         if len(ends) > 1:  # halve until the culprit stands alone
             middle = ends[(len(ends) - 1) // 2] + 1
-            return np.concatenate([self.admit(events[:middle]), self.admit(events[middle:])])
+            return joined([self.admit(events[:middle]), self.admit(events[middle:])])
         self.dropped[why_not] += len(events)
         self._book_known &= not is_level.any()
         return events[:0]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.events import CONNECTED, DISCONNECTED, LAST, LEVEL, SNAPSHOT, Event
+from engine.events import CONNECTED, DISCONNECTED, LAST, LEVEL, SNAPSHOT, Event, joined
 from engine.record import zeros
 
 
@@ -28,7 +28,7 @@ class StandingBook:
         if not len(news):
             return
         whole = np.flatnonzero(news["code"] & SNAPSHOT)
-        news = news[whole[-1] :] if len(whole) else np.concatenate([self.levels, news])
+        news = news[whole[-1] :] if len(whole) else joined([self.levels, news])
         self.levels = _newest(news)
 
     def snapshot(self, recv_ns: int) -> NDArray[Any]:

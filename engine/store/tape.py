@@ -31,7 +31,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from engine.events import LAST, LEVEL, Event
+from engine.events import LAST, LEVEL, Event, joined
 from engine.store.tape_checks import check_ended, check_events, new_watch
 from engine.store.tape_columns import OPTIONS, SCHEMA, Columns, table_of, unpack
 from engine.store.tape_facts import KEY, VERSION, Observer, TapeError, TapeInfo, TapeMeta
@@ -183,14 +183,14 @@ def _groups(chunks: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]:
         held.append(chunk)
         if sum(map(len, held)) < ROW_GROUP:
             continue
-        whole = _joined(held)
+        whole = joined(held)
         while len(whole) >= ROW_GROUP:
             end = _run_end(whole)
             yield whole[:end]
             whole = whole[end:]
         held = [whole]
     if sum(map(len, held)):
-        yield _joined(held)
+        yield joined(held)
 
 
 def _run_end(events: NDArray[Any]) -> int:
@@ -198,11 +198,3 @@ def _run_end(events: NDArray[Any]) -> int:
     head = events[:ROW_GROUP]
     ends = np.flatnonzero((head["kind"] != LEVEL) | (head["code"] & LAST > 0))
     return int(ends[-1]) + 1 if len(ends) else len(events)
-
-
-def _joined(pieces: list[NDArray[Any]]) -> NDArray[Any]:
-    if len(pieces) == 1:
-        return pieces[0]
-    # as words: numpy copies records field by field, which takes four times as long
-    words = [np.ascontiguousarray(p).view(np.int64) for p in pieces]
-    return np.concatenate(words).view(Event.dtype)

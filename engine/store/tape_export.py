@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.events import BUY, LAST, LEVEL, SNAPSHOT, TRADE, Event
+from engine.events import BUY, LAST, LEVEL, SNAPSHOT, TRADE, joined
 from engine.record import copy, i8, kernel, record, zeros
 from engine.store.tape import read_tape, tape_info
 
@@ -65,9 +65,8 @@ def export_hftbacktest(tape: Path, out: Path) -> int:
         if the tape cannot be read.
     """
     info = tape_info(tape)
-    words = [np.ascontiguousarray(chunk).view(np.int64) for chunk in read_tape(tape)]
-    events = np.concatenate(words).view(Event.dtype)
-    rows = hftbacktest_rows(events, 10.0**-info.px_decimals, 10.0**-info.sz_decimals)
+    tick, lot = 10.0**-info.px_decimals, 10.0**-info.sz_decimals
+    rows = hftbacktest_rows(joined(read_tape(tape)), tick, lot)
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:

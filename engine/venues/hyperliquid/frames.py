@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.events import LEVEL, SNAPSHOT, TRADE, Event
+from engine.events import LEVEL, SNAPSHOT, TRADE, Event, joined
 from engine.record import zeros
 from engine.venues.hyperliquid.codec import CodecError, decode
 from engine.venues.hyperliquid.touch import TouchBook
@@ -62,7 +62,7 @@ class FrameReader:
             self._early += [news] if len(news) else []
             return news[:0]
         if self._early:
-            news, self._early = np.concatenate([*self._early, news]), []
+            news, self._early = joined([*self._early, news]), []
         return self._judged(news)
 
     def reconnect(self) -> None:

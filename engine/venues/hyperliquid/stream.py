@@ -11,11 +11,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from engine.events import CONNECTED, DISCONNECTED, LEVEL, SNAPSHOT, Event
+from engine.events import CONNECTED, DISCONNECTED, LEVEL, SNAPSHOT, Event, joined
 from engine.instrument import MAX_PX_DECIMALS
 from engine.record import zeros
 from engine.venues.hyperliquid.frames import FrameReader
@@ -111,7 +110,7 @@ class HyperliquidStream:
         if self._open and self._clock() - self._book_s > self._quiet_s:
             self._open = False
             self._line.hang_up(f"no newer book came for {self._quiet_s:g} s")
-        return np.concatenate(events) if events else zeros(Event, 0)
+        return joined(events)
 
     def close(self) -> None:
         """Close the socket."""

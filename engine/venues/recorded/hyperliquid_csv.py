@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.events import BUY, LAST, LEVEL, SELL, Event
+from engine.events import BUY, LAST, LEVEL, SELL, Event, joined
 from engine.record import zeros
 from engine.venues.hyperliquid.touch import TouchBook
 from engine.venues.recorded.recording import Recording, RecordingError, hyperliquid_grid
@@ -173,4 +173,4 @@ def _with_touches(
     for reason, n in statements.items():
         # rows of the source: a statement has one per side, a book is one
         dropped[reason] += 2 * n if reason.startswith("bbo") else n
-    return np.concatenate(runs)
+    return joined(runs)

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from engine.events import joined
 from engine.venues.hyperliquid.frames import FrameReader
 from engine.venues.recorded.lines import stamped_lines
 from engine.venues.recorded.recording import Recording, RecordingError, hyperliquid_grid
@@ -70,9 +70,9 @@ def _chunks(path: Path, reader: FrameReader) -> Iterator[NDArray[Any]]:
         if len(events):
             held.append(events)
         if len(held) == _CHUNK_FRAMES:
-            yield np.concatenate(held)
+            yield joined(held)
             held = []
     if not reader.started:
         raise RecordingError(f"{path}: must hold at least one l2Book of {reader.coin}")
     if held:
-        yield np.concatenate(held)
+        yield joined(held)
