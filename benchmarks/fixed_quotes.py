@@ -100,8 +100,9 @@ def run(plays: Any, events: Any, order: Any, fills: Any) -> int:
     p = plays[0]
     c, f, v = p.clocks, p.fixed, p.venue
     n = 0
+    clocks.begin(c, events, order)
     while c.read_by_venue < order.shape[0] or c.read_by_maker < events.shape[0]:
-        clocks.look(c, v, events, order)
+        clocks.look(c, v)
         if min(c.venue_ns, c.maker_ns) > f.next_ns:
             _decide(f, v)
             f.next_ns += INTERVAL_NS

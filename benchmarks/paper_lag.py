@@ -70,7 +70,7 @@ def _paper(spec: RunSpec, seconds: float, heard: list[NDArray[Any]]) -> PaperRes
         return trade_on_paper(
             spec,
             Home(Path(root)),
-            lambda _: SimulatedStream(spec.asset),
+            lambda *_: SimulatedStream(spec.asset),
             speed=1.0,
             hours=seconds / 3600.0,
             on_heard=heard.append,

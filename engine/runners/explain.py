@@ -24,7 +24,7 @@ from engine.record import zeros
 from engine.runners.checkpoint import Checkpoint
 from engine.runners.feeds import Feed, SimulatedFeed, TapeFeed
 from engine.runners.market_source import market_of_spec
-from engine.runners.simulated import TRADING_FROM_NS, carry, new_session, play
+from engine.runners.simulated import TRADING_FROM_NS, carry, new_session, play_hour
 from engine.sim.market import HOUR_NS
 from engine.sim.rules import venue_rules
 
@@ -93,7 +93,7 @@ def _play(spec: AssetSpec, config: MakerConfig, at: str) -> Any:
     outputs = zeros(Output)
     while feed.start_ns + point.hours * HOUR_NS <= until_ns:
         end_ns = min(feed.start_ns + (point.hours + 1) * HOUR_NS, until_ns)
-        events = play(point, feed, end_ns, [(outputs, lambda: drained(outputs[0]))])
+        events = play_hour(point, feed, end_ns, [(outputs, lambda: drained(outputs[0]))])
         if events is None:
             break
         carry(point, events)

@@ -21,6 +21,7 @@ def market_stream(
     scenario: str | None = None,
     seed: int = 7,
     start_ns: int | None = None,
+    heard_ns: int = 0,
     speed: float | None = None,
 ) -> MarketStream:
     """Return the market data of one asset as it comes.
@@ -31,8 +32,9 @@ def market_stream(
         ``sim``, ``frames:PATH`` for a file of raw frames, ``mainnet``, ``testnet`` or a URL.
     asset
         the venue's name of the asset.
-    scenario, seed, start_ns
-        for ``sim``: the market, its randomness, and the hour it starts in, by default this one.
+    scenario, seed, start_ns, heard_ns
+        for ``sim``: the market, its randomness, the hour it starts in, by default this one, and
+        until when it was heard before.
     speed
         seconds of the market per second; 1 for ``sim``, as fast as it is read for frames where
         absent. A server has its own.
@@ -46,7 +48,7 @@ def market_stream(
         if the server does not answer.
     """
     if venue == "sim":
-        more = {"scenario": scenario, "seed": seed, "start_ns": start_ns}
+        more = {"scenario": scenario, "seed": seed, "start_ns": start_ns, "heard_ns": heard_ns}
         return SimulatedStream(asset, **more, speed=1.0 if speed is None else speed)
     if venue.startswith(FRAMES):
         path = Path(venue.removeprefix(FRAMES))

@@ -62,7 +62,7 @@ class PaperResult(BaseModel):
 def trade_on_paper(
     spec: RunSpec,
     home: Home,
-    open_stream: Callable[[int], CountingStream],
+    open_stream: Callable[[int, int], CountingStream],
     *,
     speed: float | None = None,
     hours: float | None = None,
@@ -80,7 +80,8 @@ def trade_on_paper(
     home
         where the run's spools and its state are; a run that is there goes on.
     open_stream
-        opens the stream; told until when the run has heard the market [ns], 0 for never.
+        opens the stream; told when the run began and until when it has heard the market [ns], 0
+        for never.
     speed
         seconds of the stream per second; None for a server's, whose events have this computer's
         time.
@@ -110,7 +111,9 @@ def trade_on_paper(
         state.look()  # as `warm`: what is heard while kernels are loaded would have to wait
         if state.is_over:
             return _result(state, state.why_over, None)
-        stream = stack.enter_context(contextlib.closing(open_stream(state.heard_ns)))
+        stream = stack.enter_context(
+            contextlib.closing(open_stream(state.began_ns, state.heard_ns))
+        )
         state.catch_up(on_heard)
         time_of_stream = StreamClock(speed, clock=clock)
         ear = Ear(stream, time_of_stream, state.heard_ns)

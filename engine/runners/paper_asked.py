@@ -21,7 +21,6 @@ from engine.runners.record_folder import RecordFolder
 from engine.runners.simulated import RunSpec
 from engine.runners.stopping import Stop
 from engine.runners.tape_writer import TapeWriter
-from engine.sim.market import HOUR_NS
 from engine.store.home import Home
 from engine.venues.measured import MeasuredSource
 from engine.venues.recorded.hyperliquid_frames import read_hyperliquid_frames
@@ -85,8 +84,10 @@ def trade_as_asked(
     with contextlib.ExitStack() as stack:
         taping = _Taping(record, stack)
 
-        def open_stream(heard_ns: int) -> MarketStream:
-            stream = _stream(asked, heard_ns, speed)
+        def open_stream(began_ns: int, heard_ns: int) -> MarketStream:
+            market = {"scenario": asked.scenario, "seed": asked.seed}
+            times = {"start_ns": began_ns or None, "heard_ns": heard_ns}
+            stream = market_stream(asked.venue, asked.asset, **market, **times, speed=speed)
             taping.begin(stream)
             return stream
 
@@ -118,13 +119,6 @@ class _Taping:
         self._writer.write(events)
         if self._writer.due:
             self._writer.beat()
-
-
-def _stream(asked: AssetSpec, heard_ns: int, speed: float | None) -> MarketStream:
-    # a simulated market begins at a whole hour: the first one that nobody has heard any of
-    start_ns = heard_ns + HOUR_NS if heard_ns and asked.venue == "sim" else None
-    market = {"scenario": asked.scenario, "seed": asked.seed, "start_ns": start_ns}
-    return market_stream(asked.venue, asked.asset, **market, speed=speed)
 
 
 def _pace(venue: str, speed: float | None) -> float | None:

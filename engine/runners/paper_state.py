@@ -8,7 +8,7 @@ the same numbers.
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,9 @@ from engine.runners.simulated import (
     KILL_REASONS,
     RunSpec,
     Voice,
-    _begin,
-    _voice,
+    begin,
     carry,
+    open_voice,
     play,
 )
 from engine.sim.clocks import LATE_NS
@@ -74,7 +74,7 @@ class PaperState:
         self._left: list[NDArray[Any]] = []
         point = Checkpoint.read(self._path)
         if point is None:
-            sessions = np.concatenate([_begin(spec, home, model) for model in MODELS.values()])
+            sessions = np.concatenate([begin(spec, home, model) for model in MODELS.values()])
             self._point = Checkpoint(0, 0, sessions, b"", NOTHING)
         else:
             self._point = point
@@ -94,7 +94,7 @@ class PaperState:
             if the run was begun with another `spec`.
         """
         with contextlib.ExitStack() as stack:
-            voices = [_voice(spec, home, suffix, stack) for suffix in MODELS]
+            voices = [open_voice(spec, home, suffix, stack) for suffix in MODELS]
             state = cls(spec, home, voices)
             stack.callback(state._let_go)
             yield state
@@ -119,6 +119,11 @@ class PaperState:
     def is_long(self) -> bool:
         """Whether a restart would have much to play again."""
         return self._written >= MOST_WRITTEN
+
+    @property
+    def began_ns(self) -> int:
+        """When the run heard something first [ns, stream's time]; 0 for never."""
+        return self._point.start_ns
 
     @property
     def hours(self) -> float:
@@ -169,7 +174,7 @@ class PaperState:
         point = replace(self._point, sessions=_copied(self._point.sessions))
         edges, out = self._edges.copy(), self._scratch
         listeners = [(out, partial(_overhear, sums, out[0])) for sums in edges]
-        play(point, _Said(NOTHING), self.heard_ns, listeners)
+        play(point, NOTHING, self.heard_ns, listeners)
         names = [suffix.removeprefix(".") or "pessimistic" for suffix in MODELS]
         return look(point.sessions, edges, names, self.heard_ns, self._book_ns)
 
@@ -246,9 +251,7 @@ class PaperState:
             (voice.outputs, partial(_take_down, sums, voice))
             for voice, sums in zip(self._voices, self._edges, strict=True)
         ]
-        heard = play(self._point, _Said(events), until_ns, listeners)
-        if heard is not None:
-            carry(self._point, heard)
+        carry(self._point, play(self._point, events, until_ns, listeners))
 
 
 def _copied(records: NDArray[Any]) -> NDArray[Any]:
@@ -266,20 +269,3 @@ def _take_down(sums: NDArray[Any], voice: Voice) -> None:
 def _overhear(sums: NDArray[Any], out: Any) -> None:
     add_edges(sums, out)
     drained(out)
-
-
-@dataclass
-class _Said:
-    """What was heard at once, as the hour of a feed that `play` asks for."""
-
-    events: NDArray[Any]
-    start_ns: int = 0
-    end_ns: int = 2**62
-
-    def chunk(self, hour: int) -> NDArray[Any]:  # noqa: ARG002 - there is one
-        return self.events
-
-    def dump(self) -> bytes:
-        return b""
-
-    def load(self, blob: bytes, hour: int) -> None: ...

@@ -26,7 +26,7 @@ from engine.runners.simulated import (
     TRADING_FROM_NS,
     carry,
     new_session,
-    play,
+    play_hour,
 )
 from engine.runners.tally import Block, Tally, total
 from engine.sim.market import HOUR_NS
@@ -199,7 +199,7 @@ def _play_hour(
     unheard = len(point.tail)
     # one output serves all: each is played to the end of the hour, and drained, before the next
     listeners = [(outputs, partial(one.tally.hear, outputs[0])) for one in playing]
-    events = play(point, feed, until_ns, listeners)
+    events = play_hour(point, feed, until_ns, listeners)
     if events is None:
         return list(playing)
     carry(point, events)

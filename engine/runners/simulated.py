@@ -113,7 +113,7 @@ def trade(
     path = home.state(spec.run)
     point, feed = _resume(spec, home)
     with contextlib.ExitStack() as open_spools:
-        voices = [_voice(spec, home, name, open_spools) for name in FILL_MODELS[spec.mode]]
+        voices = [open_voice(spec, home, name, open_spools) for name in FILL_MODELS[spec.mode]]
         for voice in voices:
             voice.say("start", point.start_ns, 0, {"fraction": spec.fraction})
         while not _is_over(point) and point.hours + 1 <= until_hours:
@@ -155,7 +155,8 @@ class Voice:
         drained(out)
 
 
-def _voice(spec: RunSpec, home: Home, suffix: str, open_spools: contextlib.ExitStack) -> Voice:
+def open_voice(spec: RunSpec, home: Home, suffix: str, open_spools: contextlib.ExitStack) -> Voice:
+    """Open the spool of one maker of a run, for as long as `open_spools` lasts."""
     run = spec.run + suffix
     spool = open_spools.enter_context(Spool.open(home.spool(run)))
     who = {"run": run, "asset": spec.asset, "mode": spec.mode + suffix.replace(".", "-")}
@@ -177,13 +178,14 @@ def _resume(spec: RunSpec, home: Home) -> tuple[Checkpoint, Feed]:
     else:
         feed = SimulatedFeed(spec.asset, spec.scenario, spec.seed, start_ns)
     if point is None:
-        sessions = np.concatenate([_begin(spec, home, m) for m in FILL_MODELS[spec.mode].values()])
+        sessions = np.concatenate([begin(spec, home, m) for m in FILL_MODELS[spec.mode].values()])
         return Checkpoint(feed.start_ns, 0, sessions, feed.dump(), zeros(Event, 0)), feed
     feed.load(point.feed, point.hours)
     return point, feed
 
 
-def _begin(spec: RunSpec, home: Home, fill_model: FillModel) -> NDArray[Any]:
+def begin(spec: RunSpec, home: Home, fill_model: FillModel) -> NDArray[Any]:
+    """Return the session of one maker of a run, with what was learned of its asset before."""
     rules = venue_rules(load_policy(), fill_model=fill_model, seed=spec.seed)
     session = new_session(spec.config, rules, fraction=spec.fraction, sample_s=spec.sample_s)
     table = session[0].maker.beliefs.q_table
@@ -219,29 +221,36 @@ def _play_hour(
 ) -> NDArray[Any] | None:
     """Play the next hour, or the start of it; return its data, None at the end of a tape."""
     until_ns = point.start_ns + point.hours * HOUR_NS + length_ns
-    return play(point, feed, until_ns, [(voice.outputs, voice.drain) for voice in voices])
+    return play_hour(point, feed, until_ns, [(voice.outputs, voice.drain) for voice in voices])
 
 
 Listener = tuple[NDArray[Any], Callable[[], None]]  # an output, and what empties it when it is full
 
 
-def play(
+def play_hour(
     point: Checkpoint, feed: Feed, until_ns: int, listeners: Sequence[Listener]
 ) -> NDArray[Any] | None:
-    """Play the next hour of `feed` up to `until_ns`; return its data, None at the end of a tape.
-
-    Every session of the checkpoint hears the same data, and has a listener of its own.
-    """
+    """Play the next hour of `feed` up to `until_ns`; return its data, None at the end of a tape."""
     chunk = feed.chunk(point.hours)
     if chunk is None:
         return None
-    events = joined([point.tail, chunk])
+    return play(point, chunk, min(until_ns, feed.end_ns), listeners)
+
+
+def play(
+    point: Checkpoint, news: NDArray[Any], until_ns: int, listeners: Sequence[Listener]
+) -> NDArray[Any]:
+    """Play what was not heard yet, and `news`, up to `until_ns`; return both.
+
+    Every session of the checkpoint hears the same data, and has a listener of its own.
+    """
+    events = joined([point.tail, news])
     order = arrival_order(events)
     for k, (outputs, drain) in enumerate(listeners):
         done = False
         while not done:
             one = point.sessions[k : k + 1]
-            done = run(one, events, order, min(until_ns, feed.end_ns), outputs)
+            done = run(one, events, order, until_ns, outputs)
             drain()
     return events
 

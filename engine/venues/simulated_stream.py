@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from engine.events import LEVEL, SNAPSHOT
 from engine.instrument import MAX_PX_DECIMALS
 from engine.sim.market import HOUR_NS, SimulatedMarket
 from engine.sim.universe import market_of
@@ -23,6 +25,8 @@ class SimulatedStream:
         which market; same seed, same events.
     start_ns
         the hour it starts in [ns UTC]; the present one where absent.
+    heard_ns
+        for who has heard it until then: it goes on with the next whole book [ns UTC].
     speed
         seconds of the market per second of the clock.
     clock, sleep
@@ -44,6 +48,7 @@ class SimulatedStream:
         scenario: str | None = None,
         seed: int = 7,
         start_ns: int | None = None,
+        heard_ns: int = 0,
         speed: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -56,7 +61,7 @@ class SimulatedStream:
         self.px_decimals = MAX_PX_DECIMALS - self.sz_decimals
         self.dropped: Counter[str] = Counter()
         self.noted: Counter[str] = Counter()
-        self._pace = Pace(_hours(market), speed, clock, sleep)
+        self._pace = Pace(_hours(market, heard_ns), speed, clock, sleep)
 
     def take(self, timeout_s: float) -> NDArray[Any] | None:
         """Return what has happened since the last call, waiting for it up to `timeout_s`."""
@@ -67,9 +72,16 @@ class SimulatedStream:
         self._pace.close()
 
 
-def _hours(market: SimulatedMarket) -> Iterator[NDArray[Any]]:
+def _hours(market: SimulatedMarket, heard_ns: int) -> Iterator[NDArray[Any]]:
+    begun = heard_ns == 0
     for hour in itertools.count():
         events = market.chunk(hour)
         for name in ("ts_ns", "recv_ns"):
             events[name] -= events[name] % 1000
+        if not begun:
+            whole = (events["kind"] == LEVEL) & (events["code"] & SNAPSHOT > 0)
+            begins = np.flatnonzero(whole & (events["recv_ns"] > heard_ns))
+            if not len(begins):
+                continue
+            begun, events = True, events[begins[0] :]
         yield events

@@ -25,7 +25,7 @@ from engine.runners.hearing import Ear, StreamClock, until_ns
 from engine.runners.paper import trade_on_paper
 from engine.runners.paper_asked import paper_spec
 from engine.runners.paper_state import HeardTooMuchError, PaperState
-from engine.runners.simulated import FILL_MODELS, RunSpec, _begin, _voice, carry, play
+from engine.runners.simulated import FILL_MODELS, RunSpec, begin, carry, open_voice, play_hour
 from engine.runners.stopping import Stop
 from engine.sim.rules import BAND
 from engine.sim.universe import market_of
@@ -128,7 +128,7 @@ def cut_up(events, seed):
 def traded(spec, home, takes, **more):
     heard, stream = [], Script(takes)
     more |= {"on_heard": heard.append, "stop": stream.stop, "speed": float("inf")}
-    return trade_on_paper(spec, home, lambda _: stream, **more), heard
+    return trade_on_paper(spec, home, lambda *_: stream, **more), heard
 
 
 def spooled(home, run=RUN):
@@ -148,15 +148,15 @@ def makers(home):
 def replayed(spec, home, tape):
     """Play a tape offline, as any recording is played, in a home of its own."""
     feed = TapeFeed(tape, 0)
-    sessions = np.concatenate([_begin(spec, home, m) for m in FILL_MODELS["paper"].values()])
+    sessions = np.concatenate([begin(spec, home, m) for m in FILL_MODELS["paper"].values()])
     point = Checkpoint(feed.start_ns, 0, sessions, b"", np.zeros(0, Event.dtype))
     with contextlib.ExitStack() as stack:
-        voices = [_voice(spec, home, suffix, stack) for suffix in FILL_MODELS["paper"]]
+        voices = [open_voice(spec, home, suffix, stack) for suffix in FILL_MODELS["paper"]]
         for voice in voices:
             voice.say("start", feed.start_ns, 0, {"fraction": 1.0})
         until_ns = feed.start_ns + HOUR_NS
         listeners = [(voice.outputs, voice.drain) for voice in voices]
-        while (events := play(point, feed, until_ns, listeners)) is not None:
+        while (events := play_hour(point, feed, until_ns, listeners)) is not None:
             carry(point, events)
             until_ns += HOUR_NS
     return spooled(home, spec.run), (sessions["maker"].tobytes(), sessions["venue"].tobytes())
@@ -170,8 +170,8 @@ def taped(path, heard):
 def test_a_run_on_the_simulated_market_is_the_replay_of_what_it_heard(spec, new_home, tmp_path):
     clock, heard = FakeClock(least_s=0.05), []
 
-    def stream(since_ns):
-        assert since_ns == 0
+    def stream(*since_ns):
+        assert since_ns == (0, 0)
         more = {"start_ns": START_NS, "speed": 30.0, "clock": clock, "sleep": clock.sleep}
         return SimulatedStream("HYPE", **more)
 
@@ -218,7 +218,7 @@ def test_what_is_shown_changes_nothing(spec, new_home, market):
         clock = FakeClock()
         more = {"speed": float("inf"), "clock": clock, "on_look": on_look}
         stream = Script(cut_up(until_s(market, 200.0), 1), clock)
-        trade_on_paper(spec, new_home(name), lambda _, s=stream: s, **more)
+        trade_on_paper(spec, new_home(name), lambda *_, s=stream: s, **more)
     assert len(looks) > 50
     assert spooled(new_home("seen")) == spooled(new_home("unseen"))
     assert makers(new_home("seen")) == makers(new_home("unseen"))
@@ -234,7 +234,7 @@ def test_a_dead_feed_pulls_the_quotes_in_real_time(spec, new_home, market):
     trade_on_paper(
         spec,
         new_home("home"),
-        lambda _: Script([*cut_up(heard, 1), 60.0], clock),
+        lambda *_: Script([*cut_up(heard, 1), 60.0], clock),
         speed=1.0,
         clock=clock,
         on_look=lambda look: looks.append((clock() - last_s, look)),
@@ -268,7 +268,7 @@ def test_what_comes_after_its_moment_was_given_up_is_heard_then(spec, new_home, 
     silent_s = (int(late["recv_ns"][0]) - int(early["recv_ns"][-1])) / S + 7.0
     more = {"speed": 1.0, "clock": clock, "on_heard": heard.append}
     takes = [*cut_up(early, 1), silent_s, *cut_up(late, 2)]
-    result = trade_on_paper(spec, new_home("home"), lambda _: Script(takes, clock), **more)
+    result = trade_on_paper(spec, new_home("home"), lambda *_: Script(takes, clock), **more)
     tape = taped(tmp_path / "heard.tape", heard)
     assert replayed(spec, new_home("replay"), tape)[0] == spooled(new_home("home"))
     told = np.concatenate(heard)
@@ -396,7 +396,7 @@ def heard_on(spec, home, takes, heard):
         heard.extend([new] if len(new := frame[frame["recv_ns"] > last_ns]) else [])
 
     more = {"on_heard": tell, "clock": ticking(), "speed": float("inf")}
-    return trade_on_paper(spec, home, lambda _: Script(takes), **more)
+    return trade_on_paper(spec, home, lambda *_: Script(takes), **more)
 
 
 @contextlib.contextmanager
@@ -465,7 +465,7 @@ def tell(frame):  # what a process that was killed had played already is told ag
 
 def trade():
     more = {"on_heard": tell, "clock": t.ticking(), "speed": float("inf")}
-    trade_on_paper(spec, home, lambda _: t.Script(takes), **more)
+    trade_on_paper(spec, home, lambda *_: t.Script(takes), **more)
 
 
 warm()

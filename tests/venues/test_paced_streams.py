@@ -108,6 +108,22 @@ def test_a_simulated_stream_is_the_simulated_market_in_whole_microseconds():
     assert (np.diff(served["recv_ns"]) >= 0).all()
 
 
+@pytest.mark.parametrize("asset", ["HYPE", "BTC"])  # whole books alone; changes, and one a minute
+def test_a_simulated_stream_goes_on_with_the_next_whole_book(asset):
+    at_once = {"seed": 3, "start_ns": START_NS, "speed": float("inf")}
+    whole = np.concatenate(taken(SimulatedStream(asset, **at_once), n=40))
+    for heard_ns in (int(whole["recv_ns"][1000]), START_NS + 3600 * SECOND_NS + 1):
+        again = SimulatedStream(asset, **at_once, heard_ns=heard_ns).take(0.0)
+        assert again["kind"][0] == LEVEL
+        assert again["code"][0] & SNAPSHOT
+        assert heard_ns < again["recv_ns"][0] < heard_ns + 61 * SECOND_NS
+        is_book = (whole["kind"] == LEVEL) & (whole["code"] & SNAPSHOT > 0)
+        began = np.flatnonzero(is_book & (whole["recv_ns"] > heard_ns))[0]
+        n = min(len(again), len(whole) - began)
+        assert n > 100
+        assert again[:n].tolist() == whole[began : began + n].tolist()
+
+
 def test_a_simulated_stream_keeps_step_with_the_clock_and_ends_when_closed():
     clock = Clock()
     stream = SimulatedStream(
