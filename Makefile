@@ -8,7 +8,7 @@ ORACLE := .venv-oracle/.ready
 PIP := $(BIN)/pip --disable-pip-version-check -q
 # the locks hold every package: nothing is left to resolve, and pip would resolve extras wrongly
 
-.PHONY: onboard test fast check format up deploy bench oracle lock clean
+.PHONY: onboard test fast check format up deploy bench oracle gates lock clean
 
 onboard: $(RUN)  ## rehearse HYPE with $1,000 on the simulated market, unattended, to full capital
 	$(BIN)/gangway rehearse HYPE --capital-usd 1000
@@ -48,6 +48,10 @@ bench: $(DEV) $(ORACLE)  ## every figure the README states
 
 oracle: $(DEV) $(ORACLE)  ## hold the paper venue against hftbacktest over a whole generated day
 	GANGWAY_ORACLE_HOURS=24 $(BIN)/python -m pytest -q tests/oracle
+
+gates: $(DEV)  ## what gates let through by simulation, beside naive ones, and how fast they judge
+	$(BIN)/python -m benchmarks.gate_power
+	$(BIN)/python -m benchmarks.gates
 
 lock:  ## resolve the dependencies anew
 	$(BIN)/uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q \

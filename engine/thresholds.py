@@ -82,9 +82,15 @@ class Criterion(Row):
 
 
 class GatePolicy(Row):
-    """A gate: its lines, and how long the evidence must and may run."""
+    """A gate: its lines, how long the evidence must and may run, and what is asked of it.
+
+    `evidence` is ``point`` where values are held against their tiers as they are, ``bound`` where
+    what is measured by sampling must also be sure, at an error of `alpha` a side.
+    """
 
     gate: str
+    evidence: Literal["point", "bound"] = "point"
+    alpha: Annotated[FiniteFloat, Field(gt=0, lt=0.5)] = 0.05
     criteria: Annotated[tuple[Criterion, ...], Field(min_length=1)]
     min_hours: NonNegative = 0.0
     max_hours: Positive | None = None
@@ -95,10 +101,23 @@ class GatePolicy(Row):
         return self.model_copy(update={"max_hours": longest})
 
 
+class EconomicsPolicy(Table):
+    """What a market must promise from its own data, and the suppositions of that calculation."""
+
+    gate: GatePolicy
+    target_margin_bps: Number
+    inventory_orders: Number
+    funding_bps_per_h: Number
+    profit_days: Number
+    infra_usd_per_day: Number
+    tail_share: Number
+
+
 class ViabilityPolicy(Table):
     """policy/viability.toml."""
 
     gate: GatePolicy
+    economics: EconomicsPolicy
     no_pair_volume_usd: Number
     oi_headroom_capitals: Number
     binance_pair: Row

@@ -6,19 +6,22 @@ version it was asked for.
 """
 
 import time
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from prefect import flow, get_run_logger, suspend_flow_run
 from prefect.input import RunInput
+from prefect.runtime import flow_run
 from pydantic import Field
 
 from engine.gates.verdict import Verdict
-from engine.onboarding.stages import Stage
+from engine.onboarding.audit import Entry
+from engine.onboarding.stages import Stage, Trigger
 from engine.onboarding.store import AssetState
 from engine.runners.standing import newest_verdicts
 from engine.store.home import Home
 from flows.onboard import Finding, check
-from tasks.approvals import APPROVAL_TIMEOUT_S, approval_key, settle
+from tasks.approvals import APPROVAL_TIMEOUT_S, approval_key, keep_question, settle
 from tasks.artifacts import brief, report
 from tasks.stages import read_state, record
 
@@ -64,33 +67,51 @@ def approve(asset: str, stage: Stage, version: int) -> str:
     if (state.stage, state.version) != (stage, version):
         return f"stale: {asset} is in {state.stage} (version {state.version}) by now"
     finding = check(home, state, now_ns) if stage == "prelive" else None
-    form = FORMS[stage].with_initial_data(description=_question(home, state, finding))
+    causes = [record(home, state, finding.verdict)] if finding else []
+    question = keep_question(home, state, _this_run(), now_ns)
+    form = FORMS[stage].with_initial_data(description=_words(home, state, finding, question))
     key = approval_key(asset, stage, version)
     answer = suspend_flow_run(wait_for_input=form, timeout=APPROVAL_TIMEOUT_S, key=key)
-    words = _answer(home, state, finding, answer, now_ns)
+    words = _refusal(finding, answer) or settle(
+        home, state, _given(answer), causes, now_ns, question.id
+    )
     get_run_logger().info("%s", words)
     return words
 
 
-def _question(home: Home, state: AssetState, finding: Finding | None) -> str:
+def _this_run() -> str:
+    """Return the name by which the run, suspended and resumed, finds its own question again."""
+    return str(flow_run.id)
+
+
+def _given(answer: Any) -> tuple[Trigger, str, str]:
+    return answer.decision, answer.approver, answer.note
+
+
+def _refusal(finding: Finding | None, answer: Any) -> str:
+    if finding is None or answer.decision != "approve":
+        return ""
+    if finding.verdict.passed and finding.trigger is None:
+        return ""
+    return f"refused: the checklist does not hold any more. {finding.verdict.words}"
+
+
+def _words(home: Home, state: AssetState, finding: Finding | None, question: Entry) -> str:
     """Return what the person reads above the form: the newest verdicts that matter."""
     said = newest_verdicts(home, state.asset)
     if finding is None:
-        return report(state, Verdict.model_validate(list(said.values())[-1]))
-    parts = [report(state, finding.verdict, finding.checklist)]
-    if "validation" in said:
-        parts.append(brief(Verdict.model_validate(said["validation"])))
-    return "\n\n".join(parts)
+        parts = [report(state, Verdict.model_validate(list(said.values())[-1]))]
+    else:
+        parts = [report(state, finding.verdict, finding.checklist)]
+        if "validation" in said:
+            parts.append(brief(Verdict.model_validate(said["validation"])))
+    return "\n\n".join([*parts, _terms(question)])
 
 
-def _answer(
-    home: Home, state: AssetState, finding: Finding | None, answer: Any, now_ns: int
-) -> str:
-    """Do what the answer asks for if it still may be done."""
-    causes = []
-    if finding is not None:
-        causes = [record(home, state, finding.verdict)]
-        if answer.decision == "approve" and (finding.trigger or not finding.verdict.passed):
-            return f"refused: the checklist does not hold any more. {finding.verdict.words}"
-    given = (answer.decision, answer.approver, answer.note)
-    return settle(home, state, given, causes, now_ns)
+def _terms(question: Entry) -> str:
+    """Return what the answer is bound to, in words."""
+    until = datetime.fromtimestamp(question.body["expires_ns"] / 1e9, UTC)
+    return (
+        f"The answer counts once, until {until:%Y-%m-%d %H:%M} UTC, and while the gates say what "
+        f"they say here: `evidence {question.body['subject_hash'][:12]}`"
+    )

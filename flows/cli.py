@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from flows.audit_cli import audit_app
 from flows.runs_cli import runs_app
+from flows.screen_cli import screen
 from flows.tape_cli import tape_app
 
 if TYPE_CHECKING:
@@ -23,8 +25,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(audit_app)
 app.add_typer(runs_app)
 app.add_typer(tape_app, name="tape")
+app.command()(screen)
 
 Asset = Annotated[str, typer.Argument(help="HYPE on the main dex, hyna:BTC on a builder dex.")]
 Capital = Annotated[float, typer.Option(help="What it may trade with at full capital [USD].")]
@@ -98,19 +102,24 @@ def viability(
     from engine.derive.decisions import decision_tree, hip3_points
     from engine.derive.viability import assess
     from engine.policy import load_policy
+    from engine.runners.screening import economics_of_spec
     from flows.show import console, progress, rows_table
+    from flows.show_economics import show_economics
 
     spec = _spec(asset, capital_usd, venue=venue, scenario=scenario, seed=seed, tape=tape)
+    policy = load_policy()
     with progress(f"measuring {asset}", as_json):
         facts = _facts(spec)
-    policy = load_policy()
+        promised = economics_of_spec(spec, facts, policy)
     report = assess(facts, capital_usd, policy)
     if as_json:
-        _print_json({"facts": facts.model_dump(), "report": report.model_dump()})
+        told = {"facts": facts, "report": report, "economics": promised}
+        _print_json({name: one.model_dump() for name, one in told.items()})
         return
     rows = [row.model_dump(exclude={"why"}) for row in report.rows]
     console.print(rows_table(f"{asset}, a {report.asset_type}", rows))
     console.print(f"[bold]{report.decision.replace('_', ' ')}[/]  {report.reason}")
+    show_economics(promised, report)
     path = decision_tree(facts, capital_usd, policy)
     for step in (*path.steps, path.outcome):
         console.print(f"[dim]→ {step}[/]")

@@ -133,9 +133,9 @@ def _derive(_: Home, state: AssetState, now_ns: int) -> Finding:
 
 def _trade(home: Home, state: AssetState, now_ns: int) -> Finding:
     """Paper and live: judge what its engine has shown."""
-    evidence = collect_evidence(home, state)
-    verdict = judge_gate(home, state, evidence, now_ns)
-    return Finding(verdict, "KILL" if evidence["kill_triggers"] else _trigger(verdict))
+    shown = collect_evidence(home, state)
+    verdict = judge_gate(home, state, shown, now_ns)
+    return Finding(verdict, "KILL" if shown.values["kill_triggers"] else _trigger(verdict))
 
 
 def _trigger(verdict: Verdict) -> Trigger | None:
@@ -145,9 +145,9 @@ def _trigger(verdict: Verdict) -> Trigger | None:
 
 def check(home: Home, state: AssetState, now_ns: int) -> Finding:
     """Pre-live: see that everything is in order before the first real dollar."""
-    evidence = collect_evidence(home, state)
+    shown = collect_evidence(home, state)
     verdict, checklist = judge_prelive(home, state, now_ns)
-    trigger = "KILL" if evidence["kill_triggers"] else None
+    trigger = "KILL" if shown.values["kill_triggers"] else None
     return Finding(verdict, trigger, checklist=checklist)
 
 
@@ -185,7 +185,7 @@ def _person(
     ask: Ask,
 ) -> Step:
     """Carry out an answer that was recorded but not acted on, else ask for one."""
-    answer = answered(home, state)
+    answer = answered(home, state, now_ns)
     if answer is None:
         words = f"{state.asset} waits for a person: {ask(state, causes)}"
     else:

@@ -7,7 +7,9 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
 
+from engine.onboarding.approvals import ANSWER_WITHIN_NS, LapsedApprovalError
 from engine.onboarding.audit import Entry
+from engine.onboarding.causes import SpentApprovalError
 from engine.onboarding.stages import Trigger
 from engine.onboarding.store import AssetState, StaleApprovalError
 from engine.runners.standing import onboarding
@@ -16,7 +18,7 @@ from tasks.artifacts import slug
 from tasks.notify import notify
 from tasks.stages import move
 
-APPROVAL_TIMEOUT_S = 7 * 86_400
+APPROVAL_TIMEOUT_S = ANSWER_WITHIN_NS // 10**9
 MOST_REQUESTS = 100
 TAG = "needs-approval"
 
@@ -63,20 +65,31 @@ def _over(run: FlowRun) -> bool:
     return run.state is not None and run.state.is_final()
 
 
-@task(name="record answer", task_run_name="record {decision}", cache_policy=NO_CACHE)
+@task(name="keep question", cache_policy=NO_CACHE)
+def keep_question(home: Home, state: AssetState, asked_by: str, now_ns: int) -> Entry:
+    """Keep in the audit what is asked, on which evidence; `asked_by` is given its own again."""
+    with onboarding(home) as store:
+        return store.ask(state.asset, state.stage, state.version, asked_by, now_ns)
+
+
+@task(name="record answer", task_run_name="record {answer}", cache_policy=NO_CACHE)
 def record_answer(
-    home: Home, state: AssetState, decision: str, approver: str, note: str, now_ns: int
+    home: Home,
+    state: AssetState,
+    answer: tuple[Trigger, str, str],
+    now_ns: int,
+    question: str | None = None,
 ) -> str:
     """Keep the answer in the audit; return its id, or raise when the question is closed."""
     asked = (state.asset, state.stage, state.version)
     with onboarding(home) as store:
-        return store.record_approval(*asked, decision, approver, note, now_ns)
+        return store.record_approval(*asked, *answer, now_ns, question)
 
 
-def answered(home: Home, state: AssetState) -> Entry | None:
-    """Return the answer that was given to the asset's present question, if any."""
+def answered(home: Home, state: AssetState, now_ns: int | None = None) -> Entry | None:
+    """Return the answer that was given to the asset's present question, if it counts still."""
     with onboarding(home) as store:
-        return store.answer(state.asset)
+        return store.answer(state.asset, now_ns)
 
 
 def settle(
@@ -85,6 +98,7 @@ def settle(
     answer: tuple[Trigger, str, str],
     causes: list[str],
     now_ns: int,
+    question: str | None = None,
 ) -> str:
     """Act on an answer: record it, then move at most one stage. Return what happened, in words.
 
@@ -96,20 +110,24 @@ def settle(
         decision, approver, note.
     causes
         ids of the verdicts that must be cited beside the answer.
+    question
+        id of the question that was answered; None asks and answers at once.
     """
-    decision, approver, note = answer
     try:
-        recorded = record_answer(home, state, decision, approver, note, now_ns)
+        recorded = record_answer(home, state, answer, now_ns, question)
     except StaleApprovalError as error:
         return f"refused: {error}"
-    return carry_out(home, state, decision, [*causes, recorded], now_ns)
+    return carry_out(home, state, answer[0], [*causes, recorded], now_ns)
 
 
 def carry_out(
     home: Home, state: AssetState, decision: Trigger, causes: list[str], now_ns: int
 ) -> str:
     """Make the move a recorded answer asks for, unless somebody made it already."""
-    moved = move(home, state, decision, causes, now_ns, {})
+    try:
+        moved = move(home, state, decision, causes, now_ns, {})
+    except (LapsedApprovalError, SpentApprovalError) as error:
+        return f"refused: {error}"
     if moved is None:
         return f"refused: {state.asset} has left {state.stage} (version {state.version})"
     body = {"from": state.stage, "to": moved.stage, "why": f"a person decided: {decision}"}

@@ -1,14 +1,17 @@
 """The one judge every gate uses: evidence in, verdict out, and nothing that is missing ever passes.
 
 A gate is an intersection: each line must hold by itself, so the worst line speaks for all and no
-correction for many tests is needed on the way to PASS. Values are judged at the point for now.
+correction for many tests is needed on the way to PASS. Where the gate asks for it, what is measured
+by sampling must also be sure (`certainty`).
 """
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from numbers import Real
 from typing import Any
 
+from engine.gates.certainty import Certainty, decide
 from engine.gates.verdict import CriterionResult, Label, Outcome, Verdict, worst
 from engine.gates.words import lowered, quantity, sentence
 from engine.thresholds import Criterion, GatePolicy, Tier
@@ -27,6 +30,7 @@ def judge(
     code_version: str,
     tape_hash: str | None = None,
     hours: float | None,
+    certain: Mapping[str, Certainty] | None = None,
 ) -> Verdict:
     """Hold the evidence against a gate.
 
@@ -38,6 +42,9 @@ def judge(
         Metric to value; None or NaN where there is none. Other metrics are ignored.
     hours
         Hours of evidence; None where there is none at all.
+    certain
+        What is sure of the lines that are measured by sampling (`certainty.certain`): needed by a
+        gate whose evidence is ``bound``, shown by any other.
 
     Returns
     -------
@@ -45,10 +52,20 @@ def judge(
         PASS only when every line holds after the minimum hours. Before them only an exact line can
         FAIL, and a line that is still empty waits. From the maximum hours on, a gate that is still
         undecided is a FAIL that asks a person to extend, retune or drop.
+
+    Raises
+    ------
+    ValueError
+        if the gate asks for bounds and is given none.
     """
+    if certain is None and gate.evidence == "bound":
+        raise ValueError(f"gate {gate.gate} asks for bounds: certain must be given")
     known = _hours(hours)
     young = known is not None and known < gate.min_hours
     lines = tuple(judge_line(line, evidence, young=young) for line in gate.criteria)
+    literal = _overall(lines, known, hours, young)
+    if certain is not None:
+        lines = tuple(map(partial(_with_bounds, gate, certain), gate.criteria, lines))
     outcome = _overall(lines, known, hours, young)
     exhausted = outcome == "NOT_YET" and known is not None and known >= (gate.max_hours or math.inf)
     more = max(0.0, gate.min_hours - known) if known is not None else None
@@ -58,12 +75,16 @@ def judge(
         gate=gate.gate,
         asset=asset,
         verdict=outcome,
+        literal=None if certain is None else literal,
         criteria=lines,
         hours=known,
         hours_needed=gate.min_hours,
         more_hours=more,
         missing=_missing(lines, more),
-        words=sentence(outcome, lines, hours=known, more_hours=more, exhausted=exhausted),
+        words=_words(
+            sentence(outcome, lines, hours=known, more_hours=more, exhausted=exhausted),
+            None if gate.evidence == "point" else literal,
+        ),
         policy_hash=policy_hash,
         config_hash=config_hash,
         code_version=code_version,
@@ -84,6 +105,30 @@ def judge_line(line: Criterion, evidence: Evidence, *, young: bool = False) -> C
     if label == "fail" and (line.exact or not young):
         outcome = "FAIL"
     return _result(line, value, outcome, label, _note(line, value, evidence))
+
+
+def _words(said: str, literal: Outcome | None) -> str:
+    """Return a verdict's sentence with the procedure's own beside it, where it is another rule."""
+    return f"{said} By the values alone: {literal.replace('_', ' ')}." if literal else said
+
+
+def _with_bounds(
+    gate: GatePolicy, certain: Mapping[str, Certainty], line: Criterion, result: CriterionResult
+) -> CriterionResult:
+    """Return a line's result with its bounds, and with what they make of it if the gate asks."""
+    sure = certain.get(line.metric)
+    if sure is None or result.verdict == "ERROR":
+        return result
+    outcome = decide(line, sure, result.label in ("target", "minimum"))
+    shown = sure.at_mark or sure.now
+    said = {
+        "verdict": outcome if gate.evidence == "bound" else result.verdict,
+        "literal": result.verdict,
+        "more_hours": sure.more_hours,
+    }
+    if shown is not None and line.metric != "sharpe":  # whose bounds are of a profit
+        said |= {"lo": shown.lo, "hi": shown.hi}
+    return result.model_copy(update=said)
 
 
 def bar(line: Criterion) -> float:

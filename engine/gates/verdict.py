@@ -18,7 +18,8 @@ class CriterionResult(BaseModel):
 
     `bound` is the number the value is held against: the minimum, or the minimum plus the haircut,
     which raises the target as well.
-    `lo` and `hi` are confidence bounds where there are any.
+    `lo` and `hi` are bounds that hold whenever one looks, `literal` what the line says without
+    them, `more_hours` how much longer it would take if the value is the truth; where there are any.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,6 +37,8 @@ class CriterionResult(BaseModel):
     lo: FiniteFloat | None = None
     hi: FiniteFloat | None = None
     verdict: Outcome
+    literal: Outcome | None = None
+    more_hours: FiniteFloat | None = None
     label: Label
     note: str = ""
 
@@ -44,7 +47,8 @@ class Verdict(BaseModel):
     """A gate's answer about one asset at one moment, with everything needed to check it again.
 
     `hours` is the evidence behind it, `hours_needed` the gate's minimum, `more_hours` what is
-    still missing of that (None where nothing is known), `missing` names the rest.
+    still missing of that (None where nothing is known), `missing` names the rest. `literal` is the
+    procedure's own answer, from the values alone, where more is asked than that.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,6 +56,7 @@ class Verdict(BaseModel):
     gate: str
     asset: str
     verdict: Outcome
+    literal: Outcome | None = None
     criteria: tuple[CriterionResult, ...]
     hours: FiniteFloat | None
     hours_needed: FiniteFloat

@@ -53,19 +53,34 @@ def line(result: CriterionResult) -> str:
         return f"no {title}"
     tier, at = ("fail tier", result.fail) if result.label == "fail" else ("bar", result.bound)
     held = "" if at is None else f" against a {tier} of {quantity(at, result.unit)}"
-    return f"{title} {quantity(result.value, result.unit)}{held}"
+    return f"{title} {quantity(result.value, result.unit)}{_bounds(result)}{held}"
+
+
+def _bounds(result: CriterionResult) -> str:
+    if result.lo is None or result.hi is None:
+        return ""
+    lo, hi = quantity(result.lo, result.unit), quantity(result.hi, result.unit)
+    return f" [{lo.removesuffix(f' {result.unit}')}, {hi.removesuffix(f' {result.unit}')}]"
 
 
 def row(result: CriterionResult) -> dict[str, str]:
     """Return one criterion as a row of a table: what was measured, what was needed."""
     return {
         "criterion": result.title or result.metric,
-        "measured": _said(result.value, result.unit),
+        "measured": _said(result.value, result.unit) + _bounds(result),
         "needed": _said(result.bound, result.unit, _sign(result, "minimum")),
         "target": _said(result.target, result.unit, _sign(result, "target")),
-        "verdict": result.verdict.replace("_", " "),
+        "verdict": _both(result.verdict, result.literal),
         "note": result.note,
     }
+
+
+def _both(outcome: Outcome, literal: Outcome | None) -> str:
+    """Return an outcome, and what the values alone would have said where that is another."""
+    said = outcome.replace("_", " ")
+    if literal in (None, outcome):
+        return said
+    return f"{said} (by the values alone {literal.replace('_', ' ')})"
 
 
 def _sign(result: CriterionResult, tier: str) -> str:
@@ -102,11 +117,24 @@ def sentence(
     if hours is None and outcome == "NO_DATA":
         body = "no hours of evidence"
     tail = f"; needs {more_hours:.1f} more hours" if outcome == "NOT_YET" and more_hours else ""
+    if outcome == "NOT_YET" and not more_hours:
+        tail = _forecast(results)
     if exhausted:
         tail = "; the longest time is used up, so a person chooses to extend, retune or drop"
     if outcome == "PASS":
         tail = ", and every other line holds" if len(results) > 1 else ""
     return f"{head}: {body or 'nothing was measured'}{tail}."
+
+
+def _forecast(results: Sequence[CriterionResult]) -> str:
+    """Return how long the lines that are not sure yet would take, if their values are the truth."""
+    waiting = [r for r in results if r.verdict == "NOT_YET" and r.lo is not None]
+    hours = [r.more_hours for r in waiting]
+    if not waiting:
+        return ""
+    if any(h is None for h in hours):
+        return "; if that is the truth, waiting will not do"
+    return f"; about {max(h or 0.0 for h in hours):.0f} more hours if that is the truth"
 
 
 def band(evidence: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The append-only record of every verdict, approval, transition and note, each linked to the last.
+"""The append-only record of every verdict, question, approval, transition and note, each linked.
 
 The hash of a row is the SHA-256 of the hash before it and the row's canonical JSON, so that a row
 edited, deleted or put elsewhere breaks the chain at a place that can be named. The functions here
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-Kind = Literal["verdict", "approval", "transition", "note"]
+Kind = Literal["verdict", "question", "approval", "transition", "note"]
 _Row = tuple[int, str, str, int, str, str, str]
 
 _SELECT = "SELECT seq, kind, asset, ts_ns, body, prev_hash, hash FROM audit"
@@ -81,6 +81,15 @@ def about(
     return [_entry(row) for row in rows]
 
 
+def citing(con: "DuckDBPyConnection", asset: str, cause: str) -> list[Entry]:
+    """Return the asset's transitions that cite the row `cause`, oldest first."""
+    sql = (
+        f"{_SELECT} WHERE asset = ? AND kind = 'transition' "
+        "AND list_contains((body->'$.causes')::VARCHAR[], ?) ORDER BY seq"
+    )
+    return [_entry(row) for row in con.execute(sql, [asset, cause]).fetchall()]
+
+
 def find(con: "DuckDBPyConnection", ids: Iterable[str]) -> dict[str, Entry]:
     """Return the rows with these ids; an id that names none is absent from the answer."""
     wanted = list(ids)
@@ -88,8 +97,8 @@ def find(con: "DuckDBPyConnection", ids: Iterable[str]) -> dict[str, Entry]:
     return {e.id: e for e in map(_entry, con.execute(sql, [wanted]).fetchall())}
 
 
-def verify(con: "DuckDBPyConnection") -> None:
-    """Walk the chain from its first row.
+def verify(con: "DuckDBPyConnection") -> tuple[int, str]:
+    """Walk the chain from its first row; return how many rows it has, and its last hash.
 
     Raises
     ------
@@ -103,6 +112,7 @@ def verify(con: "DuckDBPyConnection") -> None:
     if _head(con) != (last, prev_hash):
         head = _head(con)[0]
         raise AuditError(f"audit ends at row {last} but was written up to row {head}: rows deleted")
+    return last, prev_hash
 
 
 def _check(row: _Row, expected: int, prev_hash: str) -> None:

@@ -24,6 +24,10 @@ class UncitedMoveError(ValueError):
     """The move cites nothing that justifies it."""
 
 
+class SpentApprovalError(UncitedMoveError):
+    """The approval has made its move already."""
+
+
 class Standing(NamedTuple):
     """Where an asset stood when somebody judged it or decided on it."""
 
@@ -43,15 +47,26 @@ def check(
     Raises
     ------
     UncitedMoveError
-        if a cause is unknown or of another moment, or what is needed is not cited.
+        if a cause is unknown, spent or of another moment, or what is needed is not cited.
     """
     found = audit.find(con, causes)
     for cause in causes:
+        _check_unspent(con, found.get(cause))
         _check_belongs(cause, found.get(cause), here)
     if trigger.islower():
         _check_decided(found.values(), here, trigger)
     if trigger in _OUTCOMES:
         _check_verdict(con, found.values(), here, trigger)
+
+
+def _check_unspent(con: "DuckDBPyConnection", entry: audit.Entry | None) -> None:
+    if entry is None or entry.kind != "approval":
+        return
+    for made in audit.citing(con, entry.asset, entry.id):
+        raise SpentApprovalError(
+            f"approval {entry.id!r} by {entry.body['approver']} was used by {made.id} "
+            f"({made.body['from']} -> {made.body['to']}); one approval makes one move"
+        )
 
 
 def _check_belongs(cause: str, entry: audit.Entry | None, here: Standing) -> None:

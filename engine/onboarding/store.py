@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from engine.config import AssetSpec, MakerConfig
-from engine.onboarding import audit
+from engine.onboarding import approvals, audit, proof
+from engine.onboarding.approvals import StaleApprovalError
 from engine.onboarding.causes import Standing, check
 from engine.onboarding.stages import Move, Stage, Trigger, decisions, engine_mode, next_move, run_id
 from engine.onboarding.transaction import transaction
@@ -29,10 +30,6 @@ _CHANGES = {"facts", "config", "paper_only"}
 
 class UnknownAssetError(ValueError):
     """The asset was never enrolled."""
-
-
-class StaleApprovalError(ValueError):
-    """The answer is to a question that is no longer asked, or was answered already."""
 
 
 class AssetState(BaseModel):
@@ -100,6 +97,22 @@ class OnboardingStore:
             body = {"stage": state.stage, "version": state.version, "verdict": dict(verdict)}
             return audit.append(self._con, "verdict", asset, body, now_ns)
 
+    def ask(
+        self, asset: str, stage: Stage, version: int, asked_by: str, now_ns: int
+    ) -> audit.Entry:
+        """Keep the question of (asset, stage, version) with what it is asked on; return it.
+
+        The same asker (a flow run that was suspended meanwhile) is given the question it has asked.
+
+        Raises
+        ------
+        StaleApprovalError
+            if the asset has moved on.
+        """
+        with transaction(self._con):
+            about = self._here(asset, stage, version)
+            return approvals.ask(self._con, *about, asked_by, now_ns)
+
     def record_approval(
         self,
         asset: str,
@@ -109,38 +122,50 @@ class OnboardingStore:
         approver: str,
         note: str,
         now_ns: int,
+        question: str | None = None,
     ) -> str:
         """Keep a person's answer to the question of (asset, stage, version); return its id.
+
+        Parameters
+        ----------
+        question
+            id of the question that was answered; None asks and answers at once.
 
         Raises
         ------
         StaleApprovalError
-            if the asset has moved on, or the question was answered already.
+            if the asset has moved on, the question was answered already or has expired, or what it
+            was asked on has changed.
         ValueError
             if the stage knows no such decision, or nobody signed it.
         """
-        if decision not in decisions(stage):
-            legal = ", ".join(decisions(stage)) or "nothing"
-            raise ValueError(
-                f"decision {decision!r} is not open in stage {stage!r}; one may: {legal}"
-            )
+        chosen = _decision(stage, decision)
         if not approver.strip():
             raise ValueError(f"approver {approver!r} must name a person")
-        body = {"stage": stage, "version": version, "decision": decision}
-        body |= {"approver": approver.strip(), "note": note}
         with transaction(self._con):
-            self._open_question(asset, stage, version)
+            here, config_hash = self._here(asset, stage, version)
+            self._check_unanswered(here, now_ns)
+            asked = approvals.asked(self._con, here, config_hash, question, now_ns)
+            body = approvals.approval_body(asked, chosen, approver.strip(), note, now_ns)
             return audit.append(self._con, "approval", asset, body, now_ns)
 
-    def answer(self, asset: str) -> audit.Entry | None:
-        """Return the answer already given to the asset's present question, if any.
+    def answer(self, asset: str, now_ns: int | None = None) -> audit.Entry | None:
+        """Return the answer already given to the asset's present question, if it counts still.
 
         A process may die between recording an answer and moving on it; whoever comes next finds
-        the answer here.
+        the answer here. One that has expired, or was given on evidence that has changed, is none.
+
+        Parameters
+        ----------
+        now_ns : [ns]
+            the time; None takes that of what was recorded last.
         """
         state = self.get(asset)
-        found = audit.about(self._con, "approval", asset, state.stage, state.version)
-        return found[-1] if found else None
+        here, config_hash = _standing(state), _config_hash(state)
+        found = audit.about(self._con, "approval", *here)
+        if not found or approvals.why_lapsed(self._con, found[-1], here, config_hash, now_ns):
+            return None
+        return found[-1]
 
     def move(
         self,
@@ -172,7 +197,7 @@ class OnboardingStore:
         IllegalMoveError
             if the table has no such move, or the asset is on paper only.
         UncitedMoveError
-            if the causes do not justify it.
+            if the causes do not justify it, or an approval among them is spent or has lapsed.
         """
         _check_changes(changes)
         with transaction(self._con):
@@ -180,7 +205,10 @@ class OnboardingStore:
             if (state.stage, state.version) != (stage, version):
                 return None
             move = next_move(stage, trigger, paper_only=state.paper_only)
-            check(self._con, Standing(asset, stage, version), trigger, causes)
+            check(self._con, _standing(state), trigger, causes)
+            if trigger.islower():
+                about = _standing(state), _config_hash(state)
+                approvals.check_use(self._con, *about, trigger, causes, now_ns)
             return self._apply(state, move, trigger, causes, now_ns, changes)
 
     def set_facts(self, asset: str, facts: Mapping[str, Any], now_ns: int) -> AssetState:
@@ -200,17 +228,22 @@ class OnboardingStore:
         """Return everything recorded about the asset, oldest first."""
         return audit.read(self._con, asset)
 
-    def verify(self) -> None:
-        """Check the audit's chain, and that every asset stands where its last transition put it.
+    def verify(self) -> proof.Proof:
+        """Check the audit's chain, that each move is justified, and where each asset stands.
 
         Raises
         ------
         AuditError
-            naming the row that was edited, deleted or put elsewhere.
+            naming the row that was edited, deleted or put elsewhere, or lacks what justifies it.
         """
-        audit.verify(self._con)
-        for state in self.all():
-            _check_standing(state, audit.read(self._con, state.asset))
+        rows, head = audit.verify(self._con)
+        states, given = self.all(), 0
+        for state in states:
+            entries = audit.read(self._con, state.asset)
+            proof.check(entries)
+            proof.check_standing(state.asset, state.stage, state.version, entries)
+            given += sum(e.kind == "approval" for e in entries)
+        return proof.Proof(rows, len(states), given, head)
 
     def _apply(
         self,
@@ -272,17 +305,20 @@ class OnboardingStore:
             audit.append(self._con, "note", asset, {"what": name, name: value}, now_ns)
         return self.get(asset)
 
-    def _open_question(self, asset: str, stage: Stage, version: int) -> None:
+    def _here(self, asset: str, stage: Stage, version: int) -> tuple[Standing, str | None]:
         state = self.get(asset)
         if (state.stage, state.version) != (stage, version):
             raise StaleApprovalError(
                 f"the answer is to {asset} in {stage!r} version {version}, which now stands in "
                 f"{state.stage!r} version {state.version}; answer the newer question"
             )
-        given = self.answer(asset)
+        return _standing(state), _config_hash(state)
+
+    def _check_unanswered(self, here: Standing, now_ns: int) -> None:
+        given = self.answer(here.asset, now_ns)
         if given is not None:
             raise StaleApprovalError(
-                f"{asset} in {stage!r} version {version} was answered {given.body['decision']!r} "
+                f"{here} was answered {given.body['decision']!r} "
                 f"by {given.body['approver']}; an answer cannot be given twice"
             )
 
@@ -298,6 +334,22 @@ def _state(row: tuple[Any, ...]) -> AssetState:
         if values[name] is not None:
             values[name] = json.loads(values[name])
     return AssetState.model_validate(values)
+
+
+def _standing(state: AssetState) -> Standing:
+    return Standing(state.asset, state.stage, state.version)
+
+
+def _config_hash(state: AssetState) -> str | None:
+    return state.config.fingerprint() if state.config else None
+
+
+def _decision(stage: Stage, decision: str) -> Trigger:
+    for trigger in decisions(stage):
+        if trigger == decision:
+            return trigger
+    legal = ", ".join(decisions(stage)) or "nothing"
+    raise ValueError(f"decision {decision!r} is not open in stage {stage!r}; one may: {legal}")
 
 
 def _same_spec(known: AssetSpec, asked: AssetSpec) -> None:
@@ -324,13 +376,3 @@ def _plain(value: Any) -> Any:
 def _stored(value: Any) -> Any:
     plain = _plain(value)
     return audit.canonical(plain) if isinstance(plain, Mapping) else plain
-
-
-def _check_standing(state: AssetState, entries: Sequence[audit.Entry]) -> None:
-    moves = [e.body for e in entries if e.kind == "transition"]
-    told = (moves[-1]["to"], moves[-1]["version"]) if moves else ("viability", 1)
-    if told != (state.stage, state.version):
-        raise audit.AuditError(
-            f"{state.asset} stands in {state.stage!r} version {state.version}, but its last "
-            f"transition led to {told[0]!r} version {told[1]}: the asset's row was edited"
-        )

@@ -4,12 +4,14 @@ Gates know nothing of derivation or of stages; here the three meet, once.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.config import MakerConfig
 from engine.derive.auto_derive import Derived
 from engine.derive.decisions import asset_classes, derive_config, paper_duration
 from engine.derive.facts import MarketFacts
+from engine.gates.bounds import attempt_alpha
+from engine.gates.certainty import Blocks, Certainty, certain
 from engine.gates.criteria import judge
 from engine.gates.loops import judge_loops
 from engine.gates.prelive import ChecklistItem, judge_prelive, prelive_checklist
@@ -19,6 +21,18 @@ from engine.onboarding.store import AssetState
 from engine.policy import Policy
 from engine.record import source_hash
 from engine.thresholds import GatePolicy
+
+if TYPE_CHECKING:
+    import polars as pl
+
+LOSS_SHARE = 0.5  # of an hour's part of the daily loss limit: more is no profit, whatever its noise
+
+
+class Shown(NamedTuple):
+    """What an engine has shown: the store's ``evidence``, and its ``evidence_blocks``."""
+
+    values: Mapping[str, Any]
+    blocks: "pl.DataFrame"
 
 
 def market_facts(state: AssetState) -> MarketFacts:
@@ -48,14 +62,14 @@ def judge_derivation(
 
 
 def judge_stage(
-    state: AssetState, evidence: Mapping[str, Any], extensions: int, policy: Policy, now_ns: int
+    state: AssetState, shown: Shown, extensions: int, policy: Policy, now_ns: int
 ) -> Verdict:
     """Judge the gate of a stage in which an engine trades.
 
     Parameters
     ----------
-    evidence
-        one row of the store's ``evidence`` query.
+    shown
+        of the run that trades.
     extensions
         how often a person has chosen to extend validation in this attempt.
     """
@@ -65,14 +79,33 @@ def judge_stage(
         "config_hash": state.config.fingerprint() if state.config else None,
         "code_version": source_hash(),
     }
+    evidence = shown.values
     hours = evidence["hours"]
     if state.stage == "paper":
         return judge_loops(evidence, 60 * (hours or 0.0), policy, **about)
     gate = _validation(state, extensions, policy)
     if state.stage.startswith("ramp_"):
         gate = policy.ramp.phase(state.stage).gate
-    verdict = judge(gate, evidence, hours=hours, policy_hash=policy.hash, **about)
+    sure = _certain(state, gate, shown.blocks)
+    verdict = judge(gate, evidence, hours=hours, certain=sure, policy_hash=policy.hash, **about)
     return verdict.model_copy(update={"words": f"{verdict.words} {band(evidence)}".strip()})
+
+
+def _certain(state: AssetState, gate: GatePolicy, blocks: "pl.DataFrame") -> dict[str, Certainty]:
+    """Return what the hours make sure of; a retried asset must be surer with every attempt."""
+    kill = state.config.kill_fraction if state.config else 0.0
+    alpha = attempt_alpha(gate.alpha, state.attempt)
+    return certain(gate, _usable(blocks), alpha, pnl_floor=-LOSS_SHARE * kill / 24)
+
+
+def _usable(blocks: "pl.DataFrame") -> Blocks:
+    """Return the columns of the hours that count: over, warm, and without a gap."""
+    hours = blocks.filter(blocks["whole"] & blocks["warm"] & ~blocks["gap"])
+    return {
+        name: hours[name].to_numpy().astype(float)
+        for name, kind in hours.schema.items()
+        if kind.is_numeric()
+    }
 
 
 def judge_checklist(

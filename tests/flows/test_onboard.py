@@ -112,6 +112,7 @@ def test_an_answer_recorded_by_a_run_that_died_is_carried_out(
 ) -> None:
     state = put_at("prelive")
     show(state, hours=72.5)
+    assert "asked about prelive" in step().words
     with onboarding(home) as store:
         asked = (state.asset, state.stage, state.version)
         store.record_approval(*asked, "approve", "Ada", "", NOW_NS)

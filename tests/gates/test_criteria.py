@@ -11,7 +11,8 @@ from engine.gates.verdict import Verdict
 from engine.policy import load_policy
 
 POLICY = load_policy()
-GATE = POLICY.paper.validation_for(["midcap"])
+# the procedure's own reading; what must be sure besides is in test_certainty.py
+GATE = POLICY.paper.validation_for(["midcap"]).model_copy(update={"evidence": "point"})
 GOOD: dict[str, Any] = {
     "edge_bps": 5.9,
     "fill_rate": 31.0,

@@ -142,19 +142,6 @@ def test_positive_days_are_whole_utc_days(home, row, run):
     assert (e["days"], e["positive_days"]) == (3, 2)
 
 
-def test_blocks_add_up_to_the_run(small, run):
-    b = ask(small, "blocks", run=run)
-    assert b["whole"].to_list() == [True, True, False]
-    assert b["pnl_usd"].to_list() == [3.0, 3.0, -1.0]
-    assert b["markouts"].to_list() == [2, 1, 0]
-    assert b["notional_usd"].to_list() == [400.0, 200.0, 400.0]
-    assert b["adverse"].to_list() == [1, 1, 0]
-    assert b["edge_bps"].to_list() == [-2.0, -1.0, None]
-    assert b["filled_orders"].to_list() == [2, 2, 0]
-    assert b["quote_s"].sum() == 7200
-    assert b["spread_ratio"].to_list() == [1.5, 5.0, 3.0]
-
-
 def test_status_pages_find_runs_samples_fills_and_events(small, run):
     with Metrics.open(small) as metrics:
         metrics.ingest()

@@ -8,6 +8,7 @@ import pytest
 from engine.store.ingest import ingest
 from engine.store.metrics import Metrics
 from engine.store.spool import Spool
+from tests.store.conftest import make_row
 
 # Takes in one spool in small bites, says so after each, and lives until it is killed or done.
 INGESTER = """
@@ -36,6 +37,12 @@ class BreakingConnection:
 
     def __getattr__(self, name):
         return getattr(self._con, name)
+
+
+def _sample_of(equity_usd):
+    """Return a line that is faultless but for its equity."""
+    line = orjson.dumps({"seq": 9, "kind": "sample"} | make_row("sample", equity_usd=7.25))
+    return line.replace(b"7.25", equity_usd.encode())
 
 
 def write(path, rows):
@@ -124,6 +131,10 @@ def test_a_line_still_being_written_waits_for_its_end(home, row):
             b'{"seq":9223372036854775808,"kind":"event","run":"r","asset":"A","mode":"p","ts_ns":1,"name":"x"}',
             "seq must be a whole number",
         ),
+        (_sample_of("NaN"), "expected a JSON value"),
+        (_sample_of("-Infinity"), "no digit after sign"),
+        (_sample_of("1e999"), "infinity"),
+        (_sample_of('"NaN"'), "equity_usd must be a number, was 'NaN'"),
     ],
 )
 def test_a_poisoned_line_is_kept_apart_with_its_reason_and_the_rest_arrives(

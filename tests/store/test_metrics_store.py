@@ -128,7 +128,7 @@ def test_the_file_is_readable_by_owner_and_group_alone(home):
 def test_an_unknown_question_or_parameter_is_refused_by_name(home):
     with Metrics.open(home) as metrics:
         with pytest.raises(
-            ValueError, match=r"there is no query '\.\./evidence'; there are allocation, blocks"
+            ValueError, match=r"there is no query '\.\./evidence'; there are allocation, course"
         ):
             metrics.query("../evidence")
         with pytest.raises(ValueError, match=r"'runs' has no parameter \['runn'\]"):

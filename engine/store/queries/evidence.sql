@@ -1,7 +1,12 @@
 -- What one run has shown: one row, and NULL wherever there is no evidence.
 -- $run: the run.  $since_ns: only what came after this time (default: all).  $capital_usd: the allocation.
--- Cumulative counters are taken relative to the last sample at or before $since_ns.
-WITH s_all AS (SELECT * FROM samples WHERE run = $run),
+-- Cumulative counters are taken relative to the last sample at or before $since_ns. A fill told twice counts once.
+WITH s_all AS MATERIALIZED (  -- read the run once: the table is wide and holds many
+  SELECT seq, ts_ns, equity_usd, realized_usd, position, quote_s, live_s, gap_s, null_n, null_adverse,
+         actions, filled_orders, own_fills, outcomes, kappa, kappa_confidence, as_progress, kappa_progress,
+         calibration, sigma, spread_ratio
+  FROM samples WHERE run = $run
+),
 since AS (SELECT coalesce($since_ns::BIGINT, -9223372036854775807) AS ts_ns),
 base AS (  -- where the clocks stood when the evidence began
   SELECT coalesce(max(live_s), 0) AS live_s, coalesce(max(quote_s), 0) AS quote_s, coalesce(max(gap_s), 0) AS gap_s,
@@ -10,14 +15,13 @@ base AS (  -- where the clocks stood when the evidence began
          arg_max(equity_usd, seq) AS equity_usd
   FROM s_all, since WHERE s_all.ts_ns <= since.ts_ns
 ),
-s AS (
+s AS NOT MATERIALIZED (  -- cheaper seen again than kept again
   SELECT s_all.*, greatest(ceil((s_all.live_s - base.live_s) / 3600)::BIGINT - 1, 0) AS hour,
          s_all.ts_ns // 86400000000000 AS day
   FROM s_all, since, base WHERE s_all.ts_ns > since.ts_ns
 ),
 last AS (
-  SELECT any_value(asset) AS asset, any_value(mode) AS mode, min(ts_ns) AS first_ns, max(ts_ns) AS last_ns,
-         max(live_s) AS live_s, max(quote_s) AS quote_s, max(gap_s) AS gap_s, max(filled_orders) AS filled_orders,
+  SELECT min(ts_ns) AS first_ns, max(ts_ns) AS last_ns, max(live_s) AS live_s, max(quote_s) AS quote_s, max(gap_s) AS gap_s, max(filled_orders) AS filled_orders,
          max(actions) AS actions, max(null_n) AS null_n, max(null_adverse) AS null_adverse,
          arg_min(equity_usd, seq) AS first_equity_usd, arg_max(equity_usd, seq) AS equity_usd,
          arg_max(realized_usd, seq) AS realized_usd, arg_max(position, seq) AS position,
@@ -27,11 +31,18 @@ last AS (
          arg_max(own_fills, seq) AS own_fills, arg_max(outcomes, seq) AS outcomes
   FROM s
 ),
+who AS (SELECT asset, mode FROM samples WHERE run = $run LIMIT 1),
 start AS (SELECT coalesce(base.equity_usd, last.first_equity_usd) AS equity_usd FROM base, last),
 -- fills and what became of them
 f AS (
-  SELECT count(*) AS fills, count(*) FILTER (fills.ts_ns > last.last_ns - 3600000000000) AS fills_last_hour
-  FROM last, since, fills WHERE fills.run = $run AND fills.ts_ns > since.ts_ns
+  SELECT count(*) AS fills, count(*) FILTER (fill.ts_ns > last.last_ns - 3600000000000) AS fills_last_hour
+  FROM last, since, (SELECT arg_min(ts_ns, seq) AS ts_ns FROM fills WHERE run = $run GROUP BY tid) AS fill
+  WHERE fill.ts_ns > since.ts_ns
+),
+k AS (
+  SELECT ts_ns, notional_usd, fee_bps, half_spread_bps, mk5, mk60, mk300, substr(run, length($run) + 2) AS kind
+  FROM markouts WHERE run IN ($run, $run || '.realistic', $run || '.optimistic')
+  QUALIFY seq = min(seq) OVER (PARTITION BY run, tid)
 ),
 m AS (  -- adverse is a mid that moved against us by more than 1 bp: markout less the half-spread we kept
   SELECT count(mk5) AS markouts,
@@ -45,8 +56,8 @@ m AS (  -- adverse is a mid that moved against us by more than 1 bp: markout les
          stddev_samp(mk5 - fee_bps) AS edge_sd_bps,
          avg((mk5 - half_spread_bps < -1)::INTEGER) AS as_rate, sum(notional_usd) AS notional_usd
   FROM (
-    SELECT markouts.*, markouts.ts_ns <= last.first_ns + (last.last_ns - last.first_ns) // 2 AS early
-    FROM last, since, markouts WHERE markouts.run = $run AND markouts.ts_ns > since.ts_ns
+    SELECT k.*, k.ts_ns <= last.first_ns + (last.last_ns - last.first_ns) // 2 AS early
+    FROM last, since, k WHERE kind = '' AND k.ts_ns > since.ts_ns
   )
 ),
 band AS (  -- the same hours under the kinder fill models: reported, never judged
@@ -54,11 +65,7 @@ band AS (  -- the same hours under the kinder fill models: reported, never judge
            / nullif(sum(notional_usd) FILTER (kind = 'realistic'), 0) AS realistic,
          sum(notional_usd * (mk5 - fee_bps)) FILTER (kind = 'optimistic')
            / nullif(sum(notional_usd) FILTER (kind = 'optimistic'), 0) AS optimistic
-  FROM (
-    SELECT markouts.*, substr(markouts.run, length($run) + 2) AS kind FROM last, since, markouts
-    WHERE markouts.run IN ($run || '.realistic', $run || '.optimistic') AND mk5 IS NOT NULL
-      AND markouts.ts_ns > since.ts_ns AND markouts.ts_ns <= last.last_ns
-  )
+  FROM last, since, k WHERE mk5 IS NOT NULL AND k.ts_ns > since.ts_ns AND k.ts_ns <= last.last_ns
 ),
 -- whole hours of the evidence clock: their profit, and the spread we kept in them
 hourly AS (
@@ -88,26 +95,28 @@ days AS (
   FROM day_pnl, last
   WHERE day * 86400 >= last.first_ns / 1e9 - 864 AND (day + 1) * 86400 <= last.last_ns / 1e9 + 864
 ),
--- a gap is a stretch of samples in each of which the gap clock ran; it is summed, because a windowed
--- count with a filter takes quadratic time
-step AS (
-  SELECT seq, gap_s - lag(gap_s, 1, (SELECT gap_s FROM base)) OVER (ORDER BY seq) AS gap_s FROM s
+-- a gap is a stretch of samples in each of which the gap clock ran: a reading seen twice ends it
+reading AS (
+  SELECT s.gap_s, count(*) > 1 OR s.gap_s = any_value(base.gap_s) AS stood FROM s, base GROUP BY s.gap_s
 ),
-island AS (
-  SELECT gap_s, sum((gap_s <= 0)::INTEGER) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) AS nr FROM step
+step AS (
+  SELECT gap_s - lag(gap_s, 1, (SELECT gap_s FROM base)) OVER w AS gap_s,
+         coalesce(sum(stood::INTEGER) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS nr
+  FROM reading WINDOW w AS (ORDER BY gap_s)
 ),
 gap AS (
-  SELECT max(gap_s) AS max_gap_s FROM (SELECT sum(gap_s) AS gap_s FROM island GROUP BY nr)
+  SELECT max(gap_s) AS max_gap_s FROM (SELECT sum(gap_s) AS gap_s FROM step GROUP BY nr)
 ),
 peak AS (
-  SELECT max(equity_usd) OVER (ORDER BY seq) - equity_usd AS drawdown_usd FROM s
+  SELECT max(equity_usd) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) - equity_usd AS drawdown_usd FROM s
 ),
 e AS (
   SELECT count(*) FILTER (name = 'kill') AS kill_triggers, count(*) FILTER (name = 'loop_broken') AS loops_broken
   FROM since, events WHERE events.run = $run AND events.ts_ns > since.ts_ns
 )
 SELECT
-  $run AS run, last.asset, last.mode, last.first_ns, last.last_ns,
+  $run AS run, if(last.first_ns IS NULL, NULL, (SELECT asset FROM who)) AS asset,
+  if(last.first_ns IS NULL, NULL, (SELECT mode FROM who)) AS mode, last.first_ns, last.last_ns,
   (last.live_s - base.live_s) / 3600 AS hours,
   (last.quote_s - base.quote_s) / 3600 AS quoted_hours,
   if(last.first_ns IS NULL, NULL, f.fills) AS fills,
