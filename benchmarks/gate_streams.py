@@ -1,6 +1,6 @@
 """Hourly sums of simulated fills, many assets at once: what the gates are tried on.
 
-Every figure here was chosen, none fitted (gates.md, B3): an item's tails, bursts of one aggressor,
+Every figure here was chosen, none fitted: an item's tails, bursts of one aggressor,
 arrivals by the hour of the day, volatility that clusters, and an edge that wanders about its mean
 in regimes of hours and days.
 """

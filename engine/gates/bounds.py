@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, FiniteFloat
 
 ALPHA = 0.05  # each side
 BEST_AT = 72  # [blocks] where the bounds are tightest: the middle of a week of paper
-DEFF_FLOOR = 3.0  # no stream of fills we know of depends on itself less (gates.md, B3)
+DEFF_FLOOR = 3.0  # fills come in bursts and regimes: 2 to 4 in the streams we tried
 MIN_BLOCKS = 24  # one of each hour of the day
 HORIZON = 5000  # [blocks] half a year: a longer forecast says nothing
 

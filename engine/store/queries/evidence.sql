@@ -40,31 +40,31 @@ f AS (
   WHERE fill.ts_ns > since.ts_ns
 ),
 k AS (
-  SELECT ts_ns, notional_usd, fee_bps, half_spread_bps, mk5, mk60, mk300, substr(run, length($run) + 2) AS kind
+  SELECT seq, ts_ns, notional_usd, fee_bps, half_spread_bps, mk5, mk60, mk300, substr(run, length($run) + 2) AS kind
   FROM markouts WHERE run IN ($run, $run || '.realistic', $run || '.optimistic')
   QUALIFY seq = min(seq) OVER (PARTITION BY run, tid)
 ),
 m AS (  -- adverse is a mid that moved against us by more than 1 bp: markout less the half-spread we kept
   SELECT count(mk5) AS markouts,
-         sum(notional_usd * (mk5 - fee_bps)) / nullif(sum(notional_usd) FILTER (mk5 IS NOT NULL), 0) AS edge_bps,
-         sum(notional_usd * (mk60 - fee_bps)) / nullif(sum(notional_usd) FILTER (mk60 IS NOT NULL), 0) AS edge_60_bps,
-         sum(notional_usd * (mk300 - fee_bps)) / nullif(sum(notional_usd) FILTER (mk300 IS NOT NULL), 0) AS edge_300_bps,
-         sum(notional_usd * (mk5 - fee_bps)) FILTER (early)
-           / nullif(sum(notional_usd) FILTER (mk5 IS NOT NULL AND early), 0) AS edge_first_half_bps,
-         sum(notional_usd * (mk5 - fee_bps)) FILTER (NOT early)
-           / nullif(sum(notional_usd) FILTER (mk5 IS NOT NULL AND NOT early), 0) AS edge_second_half_bps,
-         stddev_samp(mk5 - fee_bps) AS edge_sd_bps,
-         avg((mk5 - half_spread_bps < -1)::INTEGER) AS as_rate, sum(notional_usd) AS notional_usd
+         sum(notional_usd * (mk5 - fee_bps) ORDER BY seq) / nullif(sum(notional_usd ORDER BY seq) FILTER (mk5 IS NOT NULL), 0) AS edge_bps,
+         sum(notional_usd * (mk60 - fee_bps) ORDER BY seq) / nullif(sum(notional_usd ORDER BY seq) FILTER (mk60 IS NOT NULL), 0) AS edge_60_bps,
+         sum(notional_usd * (mk300 - fee_bps) ORDER BY seq) / nullif(sum(notional_usd ORDER BY seq) FILTER (mk300 IS NOT NULL), 0) AS edge_300_bps,
+         sum(notional_usd * (mk5 - fee_bps) ORDER BY seq) FILTER (early)
+           / nullif(sum(notional_usd ORDER BY seq) FILTER (mk5 IS NOT NULL AND early), 0) AS edge_first_half_bps,
+         sum(notional_usd * (mk5 - fee_bps) ORDER BY seq) FILTER (NOT early)
+           / nullif(sum(notional_usd ORDER BY seq) FILTER (mk5 IS NOT NULL AND NOT early), 0) AS edge_second_half_bps,
+         stddev_samp(mk5 - fee_bps ORDER BY seq) AS edge_sd_bps,
+         avg((mk5 - half_spread_bps < -1)::INTEGER) AS as_rate, sum(notional_usd ORDER BY seq) AS notional_usd
   FROM (
     SELECT k.*, k.ts_ns <= last.first_ns + (last.last_ns - last.first_ns) // 2 AS early
     FROM last, since, k WHERE kind = '' AND k.ts_ns > since.ts_ns
   )
 ),
 band AS (  -- the same hours under the kinder fill models: reported, never judged
-  SELECT sum(notional_usd * (mk5 - fee_bps)) FILTER (kind = 'realistic')
-           / nullif(sum(notional_usd) FILTER (kind = 'realistic'), 0) AS realistic,
-         sum(notional_usd * (mk5 - fee_bps)) FILTER (kind = 'optimistic')
-           / nullif(sum(notional_usd) FILTER (kind = 'optimistic'), 0) AS optimistic
+  SELECT sum(notional_usd * (mk5 - fee_bps) ORDER BY seq) FILTER (kind = 'realistic')
+           / nullif(sum(notional_usd ORDER BY seq) FILTER (kind = 'realistic'), 0) AS realistic,
+         sum(notional_usd * (mk5 - fee_bps) ORDER BY seq) FILTER (kind = 'optimistic')
+           / nullif(sum(notional_usd ORDER BY seq) FILTER (kind = 'optimistic'), 0) AS optimistic
   FROM last, since, k WHERE mk5 IS NOT NULL AND k.ts_ns > since.ts_ns AND k.ts_ns <= last.last_ns
 ),
 -- whole hours of the evidence clock: their profit, and the spread we kept in them

@@ -47,13 +47,13 @@ f AS (
   SELECT hour, count(*) AS fills
   FROM (SELECT (arg_min(ts_ns, seq) - 1) // 3600000000000 AS hour FROM fills WHERE run = $run GROUP BY tid) GROUP BY hour
 ),
-m AS (
-  SELECT hour, count(*) AS told, count(e) AS markouts, sum(notional_usd) FILTER (e IS NOT NULL) AS notional_usd,
-         sum(notional_usd * e) AS edge_usd_bps, sum(notional_usd * e * notional_usd * e) AS edge_usd_bps_sq,
+m AS (  -- in one order always: the last bit of a sum depends on it, and so does a verdict's hash
+  SELECT hour, count(*) AS told, count(e) AS markouts, sum(notional_usd ORDER BY seq) FILTER (e IS NOT NULL) AS notional_usd,
+         sum(notional_usd * e ORDER BY seq) AS edge_usd_bps, sum(notional_usd * e * notional_usd * e ORDER BY seq) AS edge_usd_bps_sq,
          count(*) FILTER (mk5 - half_spread_bps < -1) AS adverse, count(*) FILTER (e < 0) AS losing,
-         sum(notional_usd * half_spread_bps) FILTER (e IS NOT NULL) AS half_spread_usd_bps
+         sum(notional_usd * half_spread_bps ORDER BY seq) FILTER (e IS NOT NULL) AS half_spread_usd_bps
   FROM (
-    SELECT (ts_ns - 1) // 3600000000000 AS hour, notional_usd, half_spread_bps, mk5, mk5 - fee_bps AS e
+    SELECT seq, (ts_ns - 1) // 3600000000000 AS hour, notional_usd, half_spread_bps, mk5, mk5 - fee_bps AS e
     FROM markouts WHERE run = $run QUALIFY seq = min(seq) OVER (PARTITION BY tid)
   ) GROUP BY hour
 ),
