@@ -15,8 +15,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from engine.events import TRADE, joined
+from engine.store.append_only import sync_folder
 from engine.store.standing_book import StandingBook
-from engine.store.tail import read_tail, sync_folder
+from engine.store.tail import read_tail
 from engine.store.tape import read_tape, tape_info, write_tape
 from engine.store.tape_facts import TapeInfo, TapeMeta
 

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import orjson
 
+from engine.store.append_only import AppendOnly, sync_folder
 from engine.store.kinds import COLUMNS, REQUIRED
 
 NOTHING_YET = -1
@@ -31,8 +32,7 @@ class Spool:
     def __init__(self, path: Path, fd: int, size: int, last_seq: int) -> None:
         self.path = path
         self.last_seq = last_seq
-        self._fd = fd
-        self._size = size
+        self._file = AppendOnly(path, fd, size)
 
     @classmethod
     def open(cls, path: Path) -> "Spool":
@@ -48,7 +48,7 @@ class Spool:
         try:
             _lock(fd, path)
             size, last_seq = _recover(fd)
-            _sync_directory(path.parent)
+            sync_folder(path.parent)
         except BaseException:
             os.close(fd)
             raise
@@ -67,7 +67,7 @@ class Spool:
         if seq <= self.last_seq:
             return
         _check(kind, row)
-        self._write(
+        self._file.write(
             orjson.dumps({"seq": seq, "kind": kind, **row}, option=orjson.OPT_SERIALIZE_NUMPY)
             + b"\n"
         )
@@ -77,14 +77,11 @@ class Spool:
 
     def flush(self) -> None:
         """Put everything written so far on the disk."""
-        os.fdatasync(self._fd)
+        self._file.sync()
 
     def close(self) -> None:
         """Flush and release the file."""
-        if self._fd >= 0:
-            self.flush()
-            os.close(self._fd)
-            self._fd = -1
+        self._file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -96,13 +93,6 @@ class Spool:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-    def _write(self, line: bytes) -> None:
-        written = os.write(self._fd, line)
-        if written != len(line):  # disk full: leave no half line for the next row to join
-            os.ftruncate(self._fd, self._size)
-            raise OSError(f"{self.path}: wrote {written} of {len(line)} bytes; free disk space")
-        self._size += written
 
 
 def _check(kind: str, row: Mapping[str, Any]) -> None:
@@ -146,11 +136,3 @@ def _last_seq(view: mmap.mmap, end: int) -> int:
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
             end = start  # a poisoned line; ingestion reports it, we look further back
     return NOTHING_YET
-
-
-def _sync_directory(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

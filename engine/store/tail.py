@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from engine.events import Event
 from engine.record import schema_hash
+from engine.store.append_only import AppendOnly, sync_folder
 from engine.store.tape_facts import TapeError, TapeMeta
 
 MAGIC = b"gangway tail 1\n"
@@ -49,12 +50,11 @@ class Tail:
     def __init__(self, path: Path, meta: TapeMeta) -> None:
         self.path = path
         self._counts = b""
-        self._size = 0
         self._zstd = pa.Codec("zstd", 1)
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
-        self._fd = os.open(path, flags, 0o640)
+        self._file = AppendOnly(path, os.open(path, flags, 0o640), 0)
         header = {"layout": LAYOUT, "meta": meta.model_dump()}
-        self._write(MAGIC + _frame(HEADER, orjson.dumps(header)))
+        self._file.write(MAGIC + _frame(HEADER, orjson.dumps(header)))
         self.sync()
         sync_folder(path.parent)
 
@@ -63,32 +63,22 @@ class Tail:
         if len(events) > MAX_EVENTS:
             raise ValueError(f"events must be at most {MAX_EVENTS} at once, were {len(events)}")
         packed = self._zstd.compress(np.ascontiguousarray(events).view(np.uint8), asbytes=True)
-        self._write(_frame(EVENTS, _N.pack(len(events)) + packed))
+        self._file.write(_frame(EVENTS, _N.pack(len(events)) + packed))
 
     def count(self, dropped: Mapping[str, int], noted: Mapping[str, int]) -> None:
         """Write down what was left out so far, and what came with a remark, where that is news."""
         counts = orjson.dumps({"dropped": dropped, "noted": noted}, option=orjson.OPT_SORT_KEYS)
         if counts != self._counts:
-            self._write(_frame(COUNTS, counts))
+            self._file.write(_frame(COUNTS, counts))
             self._counts = counts
 
     def sync(self) -> None:
         """Put everything written so far on the disk; for every second or so."""
-        os.fdatasync(self._fd)
+        self._file.sync()
 
     def close(self) -> None:
         """Sync and release the file; the tail stays where it is."""
-        if self._fd >= 0:
-            self.sync()
-            os.close(self._fd)
-            self._fd = -1
-
-    def _write(self, frame: bytes) -> None:
-        written = os.write(self._fd, frame)
-        if written != len(frame):  # disk full: leave no half frame for the next one to follow
-            os.ftruncate(self._fd, self._size)
-            raise OSError(f"{self.path}: wrote {written} of {len(frame)} bytes; free disk space")
-        self._size += written
+        self._file.close()
 
 
 @dataclass(frozen=True)
@@ -133,15 +123,6 @@ def read_tail(path: Path) -> Left:
             return Left(path, None, 0, {}, {}, 0, ())
         with mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) as view:
             return _read(path, view)
-
-
-def sync_folder(path: Path) -> None:
-    """Put a folder's list of files on the disk."""
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _events(file: IO[bytes], at: int, length: int) -> bytes:
