@@ -14,14 +14,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from engine.thresholds import (
-    PaperPolicy,
-    ProfilesPolicy,
-    RampPolicy,
-    RiskPolicy,
-    SymbolsPolicy,
-    ViabilityPolicy,
-)
+from engine.thresholds.paper import PaperPolicy
+from engine.thresholds.profiles import ProfilesPolicy
+from engine.thresholds.ramp import RampPolicy
+from engine.thresholds.risk import RiskPolicy
+from engine.thresholds.symbols import SymbolsPolicy
+from engine.thresholds.viability import ViabilityPolicy
 
 
 class PolicyError(ValueError):

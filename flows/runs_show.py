@@ -11,7 +11,7 @@ from engine.review.intervals import Estimate
 from engine.runners.comparing import MEASURES, Difference, Pair, common_hours, estimate
 from engine.runners.gap import Gap
 from engine.runners.replaying import Answer, ReplayResult
-from engine.thresholds import PaperPolicy
+from engine.thresholds.paper import PaperPolicy
 from flows.show import console
 
 NOTHING = "–"

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from engine.config import Profile
 from engine.policy import Policy, load_policy
-from engine.thresholds import Sizing
+from engine.thresholds.risk import Sizing
 
 Positive = Annotated[FiniteFloat, Field(gt=0)]
 

@@ -8,7 +8,8 @@ from engine.derive.auto_derive import Derived, ExchangeContext, auto_derive
 from engine.derive.facts import MarketFacts
 from engine.derive.symbols import binance_signals, is_native
 from engine.policy import Policy
-from engine.thresholds import AssetClass, Duration, Hip3Point, SessionRamp
+from engine.thresholds.paper import AssetClass, Duration
+from engine.thresholds.risk import Hip3Point, SessionRamp
 
 
 @dataclass(frozen=True)
@@ -103,11 +104,26 @@ def decision_tree(facts: MarketFacts, capital_usd: float, policy: Policy) -> Dec
         known = "not known" if volume is None else f"${volume / 1e6:.3g}M"
         return _end(steps, "do not onboard with capital", f"{asked} No ({known})")
     steps.append(f"{asked} Yes (${volume / 1e6:.3g}M)")
-    derived = _derive(facts, capital_usd, choose_profile(facts.asset, policy), policy)
+    derived = derive_sizes(facts, capital_usd, choose_profile(facts.asset, policy), policy)
     if not derived.viable:
         asked = f"Capital >= minimum viable? No: {derived.diagnostic}"
         return _end(steps, "increase capital or pick a different asset", asked)
     return _end(steps, "proceed to paper validation", "Capital >= minimum viable? Yes")
+
+
+def derive_sizes(
+    facts: MarketFacts, capital_usd: float, profile: Profile, policy: Policy
+) -> Derived:
+    """Return `auto_derive` on the market's facts; without a known margin all capital is free."""
+    margin = facts.available_margin_usd
+    ctx = ExchangeContext(
+        mark_px=facts.mark_px,
+        available_margin=capital_usd if margin is None else margin,
+        max_leverage=facts.max_leverage,
+        fee_bps=facts.maker_fee_bps,
+        min_notional=facts.min_notional_usd,
+    )
+    return auto_derive(capital_usd, profile, ctx, policy=policy)
 
 
 def derive_config(
@@ -122,7 +138,7 @@ def derive_config(
     """
     _refuse_what_cannot_trade(spec, facts, policy)
     profile = choose_profile(spec.asset, policy, spec.profile)
-    derived = _derive(facts, spec.capital_usd, profile, policy)
+    derived = derive_sizes(facts, spec.capital_usd, profile, policy)
     if not derived.viable:
         raise ValueError(f"capital_usd = {spec.capital_usd:g}: {derived.diagnostic}")
     shape, risk = getattr(policy.profiles, profile), policy.risk
@@ -178,18 +194,6 @@ def _refuse_what_cannot_trade(spec: AssetSpec, facts: MarketFacts, policy: Polic
             f"collateral = {facts.collateral!r} of {spec.asset}: unknown, so it cannot be assumed "
             f"to hold margin; known tokens are {', '.join(known)}"
         )
-
-
-def _derive(facts: MarketFacts, capital_usd: float, profile: Profile, policy: Policy) -> Derived:
-    margin = facts.available_margin_usd
-    ctx = ExchangeContext(
-        mark_px=facts.mark_px,
-        available_margin=capital_usd if margin is None else margin,
-        max_leverage=facts.max_leverage,
-        fee_bps=facts.maker_fee_bps,
-        min_notional=facts.min_notional_usd,
-    )
-    return auto_derive(capital_usd, profile, ctx, policy=policy)
 
 
 def _levels(derived: Derived, policy: Policy) -> int:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, FiniteFloat
 
-from engine.derive.auto_derive import Derived, ExchangeContext, auto_derive
-from engine.derive.decisions import choose_profile, kill_fraction
+from engine.derive.auto_derive import Derived
+from engine.derive.decisions import choose_profile, derive_sizes, kill_fraction
 from engine.derive.depth_profile import DEPTHS_BPS, FRONT, JOINED, DepthProfile
 from engine.derive.facts import MarketFacts
 from engine.policy import Policy
@@ -68,15 +68,8 @@ def size_up(facts: MarketFacts, capital_usd: float, policy: Policy) -> Sized:
     """
     if not (math.isfinite(capital_usd) and capital_usd > 0):
         raise ValueError(f"capital_usd = {capital_usd}: must be a finite number of USD above 0")
-    margin = facts.available_margin_usd
-    ctx = ExchangeContext(
-        mark_px=facts.mark_px,
-        available_margin=capital_usd if margin is None else margin,
-        max_leverage=facts.max_leverage,
-        fee_bps=facts.maker_fee_bps,
-        min_notional=facts.min_notional_usd,
-    )
-    derived = auto_derive(capital_usd, choose_profile(facts.asset, policy), ctx, policy=policy)
+    profile = choose_profile(facts.asset, policy)
+    derived = derive_sizes(facts, capital_usd, profile, policy)
     return Sized(facts, capital_usd, derived, policy)
 
 

@@ -21,7 +21,7 @@ from engine.gates.criteria import judge
 from engine.gates.verdict import Verdict
 from engine.policy import Policy
 from engine.record import source_hash
-from engine.thresholds import Criterion
+from engine.thresholds.gate import Criterion
 
 _MIN_MOVES = 1000  # minutes below which one in a thousand is not known
 _NORMAL = NormalDist()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from engine.config import BinanceSignals
 from engine.policy import load_policy
-from engine.thresholds import SymbolsPolicy
+from engine.thresholds.symbols import SymbolsPolicy
 
 
 def resolve_binance_symbol(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engine.gates.bounds import Bounds, bounds, hours_to_pass
 from engine.gates.verdict import Outcome
-from engine.thresholds import Criterion, GatePolicy
+from engine.thresholds.gate import Criterion, GatePolicy
 
 DAY_H = 24
 
@@ -87,22 +87,22 @@ def _certainty(
     now = bounds(x, n, squares, alpha=share)
     items = float(n.sum())
     if line.metric == "sharpe":
-        more = _more_hours(line, at_mark, pnl_floor)
+        more = _more_hours(line, at_mark, pnl_floor, alpha)
         return Certainty(items, at_mark, now, pnl_floor, None, more)
     tier = line.minimum if line.fail is None else line.fail
     sign = 1.0 if line.direction == "higher" else -1.0
     clear, least = tier + sign * line.haircut, line.minimum + sign * line.haircut
-    return Certainty(items, at_mark, now, clear, least, _more_hours(line, at_mark, clear))
+    return Certainty(items, at_mark, now, clear, least, _more_hours(line, at_mark, clear, alpha))
 
 
-def _more_hours(line: Criterion, at_mark: Bounds | None, bar: float) -> float | None:
+def _more_hours(line: Criterion, at_mark: Bounds | None, bar: float, alpha: float) -> float | None:
     """Return how many more hours it would take if the value is the truth; None for never."""
     if at_mark is None:
         return None
     if line.direction == "lower":  # the same question in a mirror
         mirrored = {"value": -at_mark.value, "lo": -at_mark.hi, "hi": -at_mark.lo}
-        return hours_to_pass(at_mark.model_copy(update=mirrored), bar=-bar)
-    return hours_to_pass(at_mark, bar=bar)
+        return hours_to_pass(at_mark.model_copy(update=mirrored), bar=-bar, alpha=alpha)
+    return hours_to_pass(at_mark, bar=bar, alpha=alpha)
 
 
 def _edge(blocks: Blocks) -> Sums:

@@ -14,7 +14,7 @@ from typing import Any
 from engine.gates.certainty import Certainty, decide
 from engine.gates.verdict import CriterionResult, Label, Outcome, Verdict, worst
 from engine.gates.words import lowered, quantity, sentence
-from engine.thresholds import Criterion, GatePolicy, Tier
+from engine.thresholds.gate import Criterion, GatePolicy, Tier
 
 Evidence = Mapping[str, float | None]
 

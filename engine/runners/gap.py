@@ -14,7 +14,7 @@ from engine.review.intervals import MIN_BLOCKS, Estimate, Ratio, ratio_differenc
 from engine.runners.comparing import MEASURES, SEED, Pair, common_hours, needed, ratio_of
 from engine.runners.replaying import ReplayResult, ReplaySpec
 from engine.sim.rules import Latency
-from engine.thresholds import PaperPolicy
+from engine.thresholds.paper import PaperPolicy
 
 WITHOUT_LIMIT = 10**9  # requests: nobody can send as many
 WARM_HOURS = 24

@@ -20,7 +20,7 @@ from engine.gates.words import band
 from engine.onboarding.store import AssetState
 from engine.policy import Policy
 from engine.record import source_hash
-from engine.thresholds import GatePolicy
+from engine.thresholds.gate import GatePolicy
 
 if TYPE_CHECKING:
     import polars as pl

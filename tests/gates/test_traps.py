@@ -34,7 +34,7 @@ from engine.onboarding.store import OnboardingStore
 from engine.policy import load_policy
 from engine.store.home import Home
 from engine.store.metrics import Metrics
-from engine.thresholds import Criterion, GatePolicy
+from engine.thresholds.gate import Criterion, GatePolicy
 
 HOUR_NS = 3_600_000_000_000
 WHY = "stated for these tests"

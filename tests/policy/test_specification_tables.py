@@ -4,7 +4,7 @@ import pytest
 
 from engine.derive.decisions import kill_fraction, session_capacity
 from engine.policy import load_policy
-from engine.thresholds import GatePolicy
+from engine.thresholds.gate import GatePolicy
 
 POLICY = load_policy()
 
