@@ -8,7 +8,7 @@ ORACLE := .venv-oracle/.ready
 PIP := $(BIN)/pip --disable-pip-version-check -q
 # the locks hold every package: nothing is left to resolve, and pip would resolve extras wrongly
 
-.PHONY: onboard test fast check format up deploy bench oracle gates lock clean
+.PHONY: onboard test fast check format up deploy bench oracle gates faults lock clean
 
 onboard: $(RUN)  ## rehearse HYPE with $1,000 on the simulated market, unattended, to full capital
 	$(BIN)/gangway rehearse HYPE --capital-usd 1000
@@ -45,9 +45,14 @@ bench: $(DEV) $(ORACLE)  ## every figure the README states
 	$(BIN)/python -m benchmarks.recorder
 	$(BIN)/python -m benchmarks.many_configs
 	$(BIN)/python -m benchmarks.paper_lag
+	$(BIN)/python -m benchmarks.gates
 
 oracle: $(DEV) $(ORACLE)  ## hold the paper venue against hftbacktest over a whole generated day
 	GANGWAY_ORACLE_HOURS=24 $(BIN)/python -m pytest -q tests/oracle
+
+faults: $(DEV)  ## a million live sessions in a venue that fails, and gateways broken on purpose
+	$(BIN)/python -m benchmarks.faults
+	$(BIN)/python -m benchmarks.fault_mutants
 
 gates: $(DEV)  ## what gates let through by simulation, beside naive ones, and how fast they judge
 	$(BIN)/python -m benchmarks.gate_power

@@ -1,8 +1,9 @@
 """Four weeks of one asset under two ramps: point values that never step back, and bounds that do.
 
 Both look at whole days. The naive ramp is the older system's: it advances after its days when the
-phase's edge and profit are right, and has no way down. Ours advances on the lower bound of the
-phase's edge and steps down when cumulative edge falls by more than a budget.
+phase's edge and profit are right, and has no way down. Ours is the product's rules and policy on
+the edge of each phase: up on its lower bound, down when cumulative edge has fallen by more than a
+budget, to paper when edge is surely below zero or the phase has lost its money.
 """
 
 from typing import Any, NamedTuple
@@ -11,36 +12,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.gate_streams import DAY_H, FILLS_PER_H, SD_BPS, Streams
+from engine.gates import live_hours
 from engine.gates.bounds import ALPHA, bounds, reach
-from engine.gates.drawdown import drawdown, drawdown_budget
+from engine.gates.drawdown import drawdown
+from engine.gates.ramp import Signs, rule
+from engine.policy import load_policy
+from engine.thresholds.ramp import PHASES as STAGES
 
 CAPITAL_PER_FILL = 0.05  # share of the phase's capital
 INVENTORY_SD_BPS = 16.0  # of an hour's account profit, from inventory, on the phase's capital
-FALSE_ALARM_H = 280 * 24.0
-HOPED_BPS = 1.5
-BUDGET_DEFF = 4.0
-STEP_DOWNS = 3  # the last of them ends in paper
-MONEY_BPS = (20.0, 40.0, 60.0, 80.0)  # 2 % of target capital, a tenth to four tenths to each phase
+POLICY = load_policy().ramp
 
 Array = NDArray[Any]
 
 
 class Phase(NamedTuple):
-    """A phase of the ramp: its capital, its least stay, and what takes it further."""
+    """A phase of the ramp: its capital and money, its least stay, and what takes it further."""
 
     fraction: float
-    hours: int
+    money_bps: float  # of target capital
+    hours: float
     fills: float
     minimum_bps: float
     alpha: float
 
 
-PHASES = (
-    Phase(0.25, 72, 300, 0.0, 0.20),
-    Phase(0.5, 96, 500, 1.0, 0.10),
-    Phase(0.75, 168, 800, 0.0, 0.05),
-    Phase(1.0, 0, np.inf, 0.0, 0.05),
-)
+def phase_of(stage: str) -> Phase:
+    """Return a phase as the policy has it."""
+    row = POLICY.phase(stage)
+    least = {line.metric: line.minimum for line in row.gate.criteria}
+    return Phase(
+        fraction=row.fraction,
+        money_bps=1e4 * POLICY.money.share * row.money_share,
+        hours=row.gate.min_hours,
+        fills=least["filled_orders"],
+        minimum_bps=least["edge_bps"],
+        alpha=row.gate.alpha,
+    )
+
+
+PHASES = tuple(map(phase_of, STAGES))
 
 
 class Path(NamedTuple):
@@ -65,11 +76,10 @@ class Ramped(NamedTuple):
     full: float
 
 
-def edge_budget(deff: float = BUDGET_DEFF) -> float:
+def edge_budget(deff: float = POLICY.drawdown.deff) -> float:
     """Return the budget of edge drawdown [bps · fills]; the same in every phase, as fills grow."""
-    return drawdown_budget(
-        HOPED_BPS * FILLS_PER_H, FILLS_PER_H * SD_BPS**2 * deff, hours_to_false_alarm=FALSE_ALARM_H
-    )
+    paced = live_hours.Pace(FILLS_PER_H, CAPITAL_PER_FILL, SD_BPS)
+    return live_hours.edge_budget(paced, POLICY.drawdown.model_copy(update={"deff": deff}))
 
 
 def naive(path: Path) -> Array:
@@ -89,9 +99,10 @@ def naive(path: Path) -> Array:
 def ours(path: Path, budget: float, money: Array | None = None) -> Array:
     """Return the fraction of capital at work in each hour under our ramp.
 
-    With `money`, profit of each hour at full capital, a phase that has lost its money budget ends
-    in paper.
+    `money` is the profit of each hour at full capital that a phase's budget is charged with [bps of
+    it]; its edge when absent.
     """
+    charged = CAPITAL_PER_FILL * path.x if money is None else money
     fractions, hour, phase, clock, start, downs = np.zeros(len(path.x)), 0, 0, 0, 0, 0
     while hour < len(fractions):
         mark = (hour // DAY_H + 1) * DAY_H
@@ -100,36 +111,36 @@ def ours(path: Path, budget: float, money: Array | None = None) -> Array:
             mark = clock + lost.crossed_at + 1
         fractions[hour:mark] = PHASES[phase].fraction
         hour = mark
-        if money is not None and _spent(money[start:hour], phase):
+        signs = _signs(path, phase, start, hour)._replace(
+            fallen=lost.crossed, spent=_spent(charged[start:hour], phase)
+        )
+        asks = rule(phase, signs, downs, POLICY.step_downs.last)
+        if asks == "paper":
             break
-        if lost.crossed_at is not None:
-            downs += 1
-            if phase == 0 or downs == STEP_DOWNS:
-                break
-            phase, clock, start = phase - 1, hour, hour
-            continue
-        step = _step(path, phase, start, hour)
-        if step < 0:
-            break
-        phase, start = phase + step, hour if step else start
+        if asks == "step_down":
+            phase, clock, start, downs = phase - 1, hour, hour, downs + 1
+        elif asks == "advance":
+            phase, start = phase + 1, hour
     return fractions
 
 
-def _spent(money: Array, phase: int) -> bool:
+def _spent(charged: Array, phase: int) -> bool:
     """Whether a phase's profit was ever below its money budget."""
-    return bool((PHASES[phase].fraction * money.cumsum()).min() < -MONEY_BPS[phase])
+    now = PHASES[phase]
+    return bool((now.fraction * charged.cumsum()).min() <= -now.money_bps)
 
 
-def _step(path: Path, phase: int, start: int, mark: int) -> int:
-    """Return 1 to advance, 0 to stay, -1 for paper: an edge that is below zero."""
+def _signs(path: Path, phase: int, start: int, mark: int) -> Signs:
+    """Return what the phase's own hours say of its edge."""
     b = bounds(path.x[start:mark], path.n[start:mark], path.x2[start:mark])
     if b is None:
-        return 0
-    if b.value + reach(b.blocks, alpha=ALPHA) * b.se < 0.0:
-        return -1
+        return Signs()
     now = PHASES[phase]
     proven = b.value - reach(b.blocks, alpha=now.alpha) * b.se > 0.0 and b.value >= now.minimum_bps
-    return int(proven and b.blocks >= now.hours and b.n >= now.fills)
+    return Signs(
+        passes=proven and mark % DAY_H == 0 and b.blocks >= now.hours and b.n >= now.fills,
+        refuted=b.value + reach(b.blocks, alpha=ALPHA) * b.se < 0.0,
+    )
 
 
 def paths_of(sums: Streams, inventory: Array) -> list[Path]:

@@ -5,17 +5,20 @@ runs (the one that is judged, and the kinder fill models beside it), a sample a 
 every 20 s for 7 days: 20 million rows, interleaved as ingestion every 5 minutes leaves them. Only
 columns a gate reads have values; the others are null and are never read.
 
-Beside it stand the alternatives: a table of blocks that ingestion would keep, with what keeping it
-costs, and fetching every sample of the run to sum them by hand.
+Beside it stand the least that could be asked of the same rows, one plain GROUP BY of each table,
+and the alternatives: a table of blocks that ingestion would keep, with what keeping it costs, and
+fetching every sample of the run to sum them by hand. Wall time depends on who else computes, so
+seconds of CPU and the machine's load stand beside it; the ratio depends on neither.
 """
 
 import argparse
+import os
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -31,6 +34,8 @@ DAY_S = 86_400
 CAPITAL_USD = 1000.0
 LOOKS = 7
 JUDGED = "a3-a1-paper"
+JUDGING = "judging all criteria of one asset"
+PLAINLY = "  the plain sums of the same rows, without bounds or order"
 
 _WHO = """
 CREATE TEMP TABLE who AS
@@ -76,6 +81,34 @@ SELECT max(ts_ns), min(seq), max(seq), max(quote_s), max(live_s), max(gap_s), ma
        max(null_n), max(null_adverse), max(actions), arg_max(equity_usd, seq), median(spread_ratio)
 FROM samples WHERE run = $run AND ts_ns > $from_ns AND ts_ns <= $from_ns + 3600000000000
 """
+# what the values alone would need, added up in whatever order comes first
+_PLAIN = (
+    """
+SELECT ts_ns // 3600000000000 AS hour, max(quote_s), max(live_s), max(filled_orders), max(null_n),
+       max(null_adverse), arg_max(equity_usd, seq), arg_max(calibration, seq), median(spread_ratio)
+FROM samples WHERE run = $run GROUP BY 1
+""",
+    """
+SELECT ts_ns // 3600000000000 AS hour, sum(notional_usd * (mk5 - fee_bps)), sum(notional_usd),
+       count(*) FILTER (mk5 - half_spread_bps < -1), count(*)
+FROM markouts WHERE run = $run GROUP BY 1
+""",
+    "SELECT count(*) FROM events WHERE run = $run AND name = 'kill'",
+)
+
+
+class Took(NamedTuple):
+    """How long a question takes [s]: warm (the median), the first time, and of CPU when warm."""
+
+    warm_s: float
+    first_s: float
+    cpu_s: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.warm_s:.3f} s warm, {self.first_s:.3f} s the first time "
+            f"({self.cpu_s:.3f} s of CPU)"
+        )
 
 
 def fill(metrics: Metrics, days: int, assets: int) -> int:
@@ -119,15 +152,20 @@ def by_hand(metrics: Metrics) -> pl.DataFrame:
     return metrics.query("course", run=JUDGED).group_by(hour, maintain_order=True).agg(last, middle)
 
 
-def took(ask: Callable[[], Any]) -> str:
-    """Return in words how long a question takes: the median of the warm ones, and the first."""
-    each, cpu_s = [], time.process_time()
+def plainly(metrics: Metrics) -> list[Any]:
+    """Ask for hourly sums of the run in one plain query a table."""
+    return [metrics.con.execute(one, {"run": JUDGED}).fetchall() for one in _PLAIN]
+
+
+def took(ask: Callable[[], Any]) -> Took:
+    """Ask a question `LOOKS` times and once before; return how long it takes."""
+    wall_s, cpu_s = [], []
     for _ in range(1 + LOOKS):
-        began_s = time.perf_counter()
+        began_s, spent_s = time.perf_counter(), time.process_time()
         ask()
-        each.append(time.perf_counter() - began_s)
-    cpu_s = (time.process_time() - cpu_s) / len(each)
-    return f"{median(each[1:]):.3f} s warm, {each[0]:.3f} s the first time ({cpu_s:.3f} s of CPU)"
+        wall_s.append(time.perf_counter() - began_s)
+        cpu_s.append(time.process_time() - spent_s)
+    return Took(median(wall_s[1:]), wall_s[0], median(cpu_s[1:]))
 
 
 def main() -> None:
@@ -147,7 +185,8 @@ def main() -> None:
         middle_ns = START_NS + asked.days * DAY_S // 2 * 1_000_000_000
         one_hour = {"run": JUDGED, "from_ns": middle_ns}
         questions: dict[str, Callable[[], Any]] = {
-            "judging all criteria of one asset": lambda: verdict(metrics),
+            JUDGING: lambda: verdict(metrics),
+            PLAINLY: lambda: plainly(metrics),
             "  its evidence": lambda: metrics.query("evidence", run=JUDGED),
             "  its hourly blocks": lambda: metrics.query("evidence_blocks", run=JUDGED),
             "instead of the blocks, samples summed by hand": lambda: by_hand(metrics),
@@ -155,8 +194,13 @@ def main() -> None:
                 metrics.con.execute(_ONE_HOUR, one_hour).fetchall()
             ),
         }
-        for name, ask in questions.items():
-            print(f"{name}: {took(ask)}")
+        answers = {name: took(ask) for name, ask in questions.items()}
+    for name, answer in answers.items():
+        print(f"{name}: {answer}")
+    times = answers[JUDGING].cpu_s / answers[PLAINLY].cpu_s
+    print(
+        f"judging takes {times:.1f} times the CPU of the plain sums; load {os.getloadavg()[0]:.1f}"
+    )
 
 
 if __name__ == "__main__":

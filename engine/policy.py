@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from engine.thresholds.monitor import MonitorPolicy
 from engine.thresholds.paper import PaperPolicy
 from engine.thresholds.profiles import ProfilesPolicy
 from engine.thresholds.ramp import RampPolicy
@@ -36,6 +37,7 @@ class Policy(BaseModel):
     risk: RiskPolicy
     paper: PaperPolicy
     ramp: RampPolicy
+    monitor: MonitorPolicy
     symbols: SymbolsPolicy
 
     @cached_property

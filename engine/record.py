@@ -42,7 +42,7 @@ def source_hash() -> str:
 
 
 # what a kernel may call, from the bottom up; what no line names may call everything
-_LAYERS = (".", "core", "sim")
+_LAYERS = (".", "core", "sim", "gateway")
 CACHE = Path(os.environ.get("GANGWAY_CACHE") or ROOT / "__pycache__")
 
 

@@ -3,7 +3,6 @@
 Heavy libraries are imported inside the commands that need them, so that help is instant.
 """
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -12,8 +11,29 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from flows.audit_cli import audit_app
+from flows.freeze_cli import freeze_app
+from flows.haircut_cli import haircut
+from flows.kill_cli import kill_app
+from flows.localnet_cli import localnet
+from flows.monitor_cli import daily, monitor
+from flows.options import (
+    AsJson,
+    Asset,
+    Capital,
+    HomeDir,
+    ProfileName,
+    ScenarioName,
+    Seed,
+    TapeFile,
+    Venue,
+    asset_spec,
+    home_at,
+    market_facts,
+    print_json,
+)
+from flows.report_cli import report
 from flows.runs_cli import runs_app
-from flows.screen_cli import screen
+from flows.screen_cli import screen, viability
 from flows.tape_cli import tape_app
 
 if TYPE_CHECKING:
@@ -26,39 +46,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(audit_app)
+app.add_typer(freeze_app)
+app.add_typer(kill_app)
 app.add_typer(runs_app)
 app.add_typer(tape_app, name="tape")
+app.command()(viability)
 app.command()(screen)
-
-Asset = Annotated[str, typer.Argument(help="HYPE on the main dex, hyna:BTC on a builder dex.")]
-Capital = Annotated[float, typer.Option(help="What it may trade with at full capital [USD].")]
-ProfileName = Annotated[
-    Literal["default", "hip3", "aggressive"] | None,
-    typer.Option(help="Spread profile; chosen by the decision tree when absent."),
-]
-Venue = Annotated[str, typer.Option(help="sim, testnet, mainnet, or a server's URL.")]
-ScenarioName = Annotated[str | None, typer.Option(help="Market of the simulated venue.")]
-Seed = Annotated[int, typer.Option(help="Same seed, same market.")]
-TapeFile = Annotated[Path | None, typer.Option("--tape", help="Recorded market to use instead.")]
-HomeDir = Annotated[
-    Path | None, typer.Option(help="Directory of all state.", envvar="GANGWAY_HOME")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-
-
-def _spec(asset: str, capital_usd: float, **more: Any) -> "AssetSpec":
-    from engine.config import AssetSpec
-
-    tape = more.pop("tape", None)
-    if tape is not None:
-        if not tape.is_file():
-            raise ValueError(f"tape {tape} does not exist; make one with `gangway tape import`")
-        more |= {"tape": str(tape.resolve()), "venue": "tape"}
-    return AssetSpec(asset=asset, capital_usd=capital_usd, **more)
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=2, default=str))
+app.command()(haircut)
+app.command()(report)
+app.command()(daily)
+app.command()(monitor)
+app.command()(localnet)
 
 
 @app.command()
@@ -70,7 +68,7 @@ def assets(venue: Venue = "sim", dex: str | None = None, as_json: AsJson = False
     with progress(f"asking {venue}", as_json):
         rows = [row.model_dump() for row in market_source(venue, hours=1).assets(dex)]
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     console.print(rows_table(f"assets of {dex or 'the main dex'} on {venue}", rows))
 
@@ -83,58 +81,9 @@ def dexs(venue: Venue = "sim", as_json: AsJson = False) -> None:
 
     rows = [row.model_dump() for row in market_source(venue).dexs()]
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     console.print(rows_table(f"dexes on {venue}", rows))
-
-
-@app.command()
-def viability(
-    asset: Asset,
-    capital_usd: Capital = 1000.0,
-    venue: Venue = "sim",
-    scenario: ScenarioName = None,
-    seed: Seed = 7,
-    tape: TapeFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """Judge whether an asset is worth quoting: the table, the red flags, the decision."""
-    from engine.derive.decisions import decision_tree, hip3_points
-    from engine.derive.viability import assess
-    from engine.policy import load_policy
-    from engine.runners.screening import economics_of_spec
-    from flows.show import console, progress, rows_table
-    from flows.show_economics import show_economics
-
-    spec = _spec(asset, capital_usd, venue=venue, scenario=scenario, seed=seed, tape=tape)
-    policy = load_policy()
-    with progress(f"measuring {asset}", as_json):
-        facts = _facts(spec)
-        promised = economics_of_spec(spec, facts, policy)
-    report = assess(facts, capital_usd, policy)
-    if as_json:
-        told = {"facts": facts, "report": report, "economics": promised}
-        _print_json({name: one.model_dump() for name, one in told.items()})
-        return
-    rows = [row.model_dump(exclude={"why"}) for row in report.rows]
-    console.print(rows_table(f"{asset}, a {report.asset_type}", rows))
-    console.print(f"[bold]{report.decision.replace('_', ' ')}[/]  {report.reason}")
-    show_economics(promised, report)
-    path = decision_tree(facts, capital_usd, policy)
-    for step in (*path.steps, path.outcome):
-        console.print(f"[dim]→ {step}[/]")
-    for point in hip3_points(facts, policy):
-        console.print(f"[dim]· {point.name}: {point.fact}; {point.consequence}[/]")
-    for note in facts.notes:
-        console.print(f"[dim]· {note}[/]")
-
-
-def _facts(spec: "AssetSpec") -> Any:
-    import time
-
-    from engine.runners.market_source import market_of_spec
-
-    return market_of_spec(spec).facts(spec.asset, time.time_ns())
 
 
 @app.command()
@@ -155,7 +104,9 @@ def derive(
     from engine.derive.auto_derive import ExchangeContext, auto_derive
     from flows.show import console, progress, rows_table
 
-    spec = _spec(asset, capital_usd, profile=profile, venue=venue, scenario=scenario, seed=seed)
+    spec = asset_spec(
+        asset, capital_usd, profile=profile, venue=venue, scenario=scenario, seed=seed
+    )
     given = {
         "mark_px": mark_px,
         "available_margin": available_margin,
@@ -168,7 +119,7 @@ def derive(
     result = {"asset": asset, "profile": chosen, "capital_usd": capital_usd, **context}
     result |= derived.model_dump()
     if as_json:
-        _print_json(result)
+        print_json(result)
         return
     rows = [{"parameter": name, "value": value} for name, value in result.items()]
     console.print(rows_table(f"{asset} with ${capital_usd:,.0f}", rows))
@@ -182,7 +133,7 @@ def _context(spec: "AssetSpec", given: dict[str, float | None]) -> tuple[dict[st
     from engine.derive.decisions import choose_profile
     from engine.policy import load_policy
 
-    facts = _facts(spec)
+    facts = market_facts(spec)
     margin = facts.available_margin_usd
     asked = {
         "mark_px": facts.mark_px,
@@ -210,7 +161,7 @@ def rehearse(
     as_json: AsJson = False,
 ) -> None:
     """Run the whole onboarding in compressed time, on a simulated market or a recorded tape."""
-    spec = _spec(asset, capital_usd, profile=profile, scenario=scenario, seed=seed, tape=tape)
+    spec = asset_spec(asset, capital_usd, profile=profile, scenario=scenario, seed=seed, tape=tape)
     from flows.rehearse import rehearse as run_rehearsal
     from flows.show import Narrator, console, progress
 
@@ -221,7 +172,7 @@ def rehearse(
         )
     narrator.end()
     if as_json:
-        _print_json(result)
+        print_json(result)
         return
     for note in result["notes"]:
         console.print(f"[dim]· {note}[/]")
@@ -241,25 +192,21 @@ def onboard(
     as_json: AsJson = False,
 ) -> None:
     """Take one asset one step further now, as its scheduled run would."""
-    spec = _spec(asset, capital_usd, profile=profile, venue=venue, scenario=scenario, seed=seed)
+    spec = asset_spec(
+        asset, capital_usd, profile=profile, venue=venue, scenario=scenario, seed=seed
+    )
     from flows.onboard import one_step
     from flows.show import console, progress, show_verdict
 
     with progress(f"{asset}: one step", as_json):
-        step = one_step(_home(home), spec)
+        step = one_step(home_at(home), spec)
     if as_json:
         verdict = step.verdict.model_dump(mode="json") if step.verdict else None
-        _print_json({"asset": asset, "stage": step.after.stage, "verdict": verdict})
+        print_json({"asset": asset, "stage": step.after.stage, "verdict": verdict})
         return
     if step.verdict is not None:
         show_verdict(step.verdict)
     console.print(step.words)
-
-
-def _home(root: Path | None) -> Any:
-    from engine.store.home import Home
-
-    return Home(root) if root else Home()
 
 
 STATUS = ("asset", "stage", "version", "attempt", "run", "paper_only")
@@ -272,10 +219,14 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show where every asset stands, and check that the audit is unbroken."""
-    from engine.runners.standing import onboarding
+    from rich.markup import escape
+
+    from engine.runners.standing import onboarding, why_stopped
     from flows.show import console, rows_table
 
-    with onboarding(_home(home)) as store:
+    place = home_at(home)
+    stopped = why_stopped(place)
+    with onboarding(place) as store:
         store.verify()
         states = [store.get(asset)] if asset else store.all()
         rows = [
@@ -283,15 +234,21 @@ def status(
             for state in states
         ]
     if as_json:
-        _print_json(rows)
+        print_json([row | {"line_stopped": stopped or None} for row in rows])
         return
     console.print(rows_table("assets", rows))
+    if stopped:
+        console.print(f"[red]the line is stopped, and no capital rises: {escape(stopped)}[/]")
     console.print("[dim]audit chain verified[/]")
 
 
 def _last(store: Any, state: Any) -> str:
-    said = [e.body["verdict"]["words"] for e in store.history(state.asset) if e.kind == "verdict"]
-    return said[-1] if said else "not judged yet"
+    """Return what a gate said last; reviews move nothing, and no stage waits for one."""
+    from engine.runners.reviewing import REVIEWS
+
+    said = [e.body["verdict"] for e in store.history(state.asset) if e.kind == "verdict"]
+    words = [one["words"] for one in said if one["gate"] not in REVIEWS]
+    return words[-1] if words else "not judged yet"
 
 
 @app.command()
@@ -301,36 +258,16 @@ def checklist(asset: Asset, home: HomeDir = None, as_json: AsJson = False) -> No
     from engine.runners.standing import newest_verdicts, onboarding
     from flows.show import checklist as show
 
-    place = _home(home)
+    place = home_at(home)
     with onboarding(place) as store:
         state = store.get(asset)
         others = len(store.all()) - 1
-    plain = state.model_dump(mode="json") | {"others": others, "monitoring": ()}
+    plain = state.model_dump(mode="json") | {"others": others}
     items = lines.checklist(plain, newest_verdicts(place, asset))
     if as_json:
-        _print_json([item.model_dump() for item in items])
+        print_json([item.model_dump() for item in items])
         return
     show(f"{asset}: onboarding checklist (stage {state.stage})", items)
-
-
-@app.command()
-def daily(
-    asset: Asset,
-    day: Annotated[
-        str | None, typer.Option(help="UTC day, YYYY-MM-DD; the last by default.")
-    ] = None,
-    home: HomeDir = None,
-    as_json: AsJson = False,
-) -> None:
-    """Review a day of an asset's newest run: forecasts, signals, edge, and where it came from."""
-    from flows.daily import review, show
-
-    result = review(_home(home), asset, day)
-    if as_json:
-        proposed = [one.model_dump(mode="json") for one in result.adjustments]
-        _print_json(result.card.model_dump(mode="json") | {"adjustments": proposed})
-        return
-    show(result)
 
 
 @app.command()
@@ -350,13 +287,13 @@ def explain(
         from engine.store.tape import tape_info as read_info
 
         asset = read_info(Path(market)).asset
-        spec = _spec(asset, capital_usd, tape=Path(market))
+        spec = asset_spec(asset, capital_usd, tape=Path(market))
     else:
-        spec = _spec(market, capital_usd, scenario=scenario, seed=seed)
+        spec = asset_spec(market, capital_usd, scenario=scenario, seed=seed)
     with progress(f"playing {spec.asset} to {at}", as_json):
         explanation = take_apart(spec, at)
     if as_json:
-        _print_json(explanation.model_dump(mode="json"))
+        print_json(explanation.model_dump(mode="json"))
         return
     from flows.explain import show
 

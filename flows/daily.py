@@ -1,89 +1,23 @@
-"""The daily review of one asset: read its newest run, put it on a card, show the card."""
+"""How a terminal shows the review of a day."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
-from typing import Any, NamedTuple
+from datetime import UTC, datetime
+from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from engine.policy import load_policy
-from engine.review.adjustments import Adjustment, Limits, adjustments, said
+from engine.review.adjustments import said
 from engine.review.forecasts import Forecasts
 from engine.review.intervals import Estimate
-from engine.review.scorecard import DAY_NS, Rows, Scorecard, scorecard
-from engine.store.home import Home
-from engine.store.metrics import Metrics
+from engine.review.scorecard import Scorecard
+from engine.runners.day_review import DayReview
 from flows.show import console, rows_table
 
-MEMORY_DAYS = 28  # over which the fading of a signal is measured
 UNMEASURED = "–"
 
 
-class Review(NamedTuple):
-    """A scorecard, and what the procedure would change after it."""
-
-    card: Scorecard
-    adjustments: tuple[Adjustment, ...]
-
-
-def review(home: Home, asset: str, day: str | None = None) -> Review:
-    """Review one UTC day of an asset's newest run in it; by default its last day.
-
-    Raises
-    ------
-    ValueError
-        if the asset has no run, or none on that day.
-    """
-    with Metrics.open(home) as metrics:
-        metrics.ingest()
-        who, from_ns = _find(metrics, asset, _day_ns(day))
-        window = {"run": who["run"], "from_ns": from_ns, "until_ns": from_ns + DAY_NS}
-        kills = metrics.query("events", run=who["run"], name="kill")
-        rows = Rows(
-            placements=metrics.query("placements", **window),
-            course=metrics.query("course", **window),
-            signals=metrics.query(
-                "signals", **window | {"from_ns": from_ns - (MEMORY_DAYS - 1) * DAY_NS}
-            ),
-            kills=len(kills.filter(kills["ts_ns"].is_between(from_ns + 1, from_ns + DAY_NS))),
-        )
-        limits = _limits(metrics, who["run"])
-    card = scorecard(who, from_ns, from_ns + DAY_NS, rows, np.random.default_rng(from_ns // DAY_NS))
-    return Review(card, adjustments(card, limits))
-
-
-def _day_ns(day: str | None) -> int | None:
-    if day is None:
-        return None
-    try:
-        return (date.fromisoformat(day).toordinal() - date(1970, 1, 1).toordinal()) * DAY_NS
-    except ValueError:
-        raise ValueError(f"day: must be YYYY-MM-DD, was {day!r}") from None
-
-
-def _find(metrics: Metrics, asset: str, from_ns: int | None) -> tuple[dict[str, str], int]:
-    """Return the newest run with samples on a day, and when that day began."""
-    runs = metrics.query("runs", asset=asset).to_dicts()
-    if not runs:
-        raise ValueError(f"asset {asset!r} has no run yet; nothing to review")
-    for run in runs:
-        start = (run["last_ns"] - 1) // DAY_NS * DAY_NS if from_ns is None else from_ns
-        if run["last_ns"] > start and run["first_ns"] <= start + DAY_NS:
-            return {name: run[name] for name in ("run", "asset", "mode")}, start
-    first, last = min(run["first_ns"] for run in runs), max(run["last_ns"] for run in runs)
-    raise ValueError(f"day: {asset} has samples from {_utc(first)} to {_utc(last)}, none on it")
-
-
-def _limits(metrics: Metrics, run: str) -> Limits:
-    lines = load_policy().paper.validation.criteria
-    least = next(line.minimum for line in lines if line.metric == "fill_rate")
-    known = metrics.query("allocation", run=run).to_dicts()
-    return Limits(fill_rate_minimum=least, **known[0] if known else {})
-
-
-def show(result: Review, to: Console = console) -> None:
+def show(result: DayReview, to: Console = console) -> None:
     """Print a card as plain tables."""
     card = result.card
     table = Table(title=_title(card), title_justify="left", show_header=False)

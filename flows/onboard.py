@@ -16,6 +16,7 @@ from pydantic import Field
 from engine.config import AssetSpec, Positive, Profile
 from engine.gates.prelive import ChecklistItem
 from engine.gates.verdict import Verdict
+from engine.onboarding.line import StoppedLineError
 from engine.onboarding.stages import Stage, Trigger, moves
 from engine.onboarding.store import AssetState
 from engine.store.home import Home
@@ -24,6 +25,7 @@ from tasks.artifacts import publish
 from tasks.derive import derive_config
 from tasks.evidence import collect_evidence
 from tasks.gates import judge_gate, judge_prelive
+from tasks.haircut import record_gap
 from tasks.market import judge_viability, measure_market
 from tasks.notify import notify
 from tasks.stages import enroll, move, read_state, record
@@ -138,17 +140,30 @@ def _trade(home: Home, state: AssetState, now_ns: int) -> Finding:
     return Finding(verdict, "KILL" if shown.values["kill_triggers"] else _trigger(verdict))
 
 
+ASKED: dict[str, Trigger] = {"advance": "PASS", "step_down": "STEP_DOWN", "paper": "PAPER"}
+
+
 def _trigger(verdict: Verdict) -> Trigger | None:
     """Return the move a verdict asks for; NOT_YET, NO_DATA and ERROR hold."""
+    if verdict.asks is not None:  # the ramp's, which knows more than one way down
+        return ASKED.get(verdict.asks)
     return verdict.verdict if verdict.verdict in ("PASS", "FAIL") else None
 
 
 def check(home: Home, state: AssetState, now_ns: int) -> Finding:
-    """Pre-live: see that everything is in order before the first real dollar."""
+    """Pre-live: see that everything is in order before the first real dollar.
+
+    Paper trades on while a person thinks, so what it was validated by is judged again each time.
+    """
     shown = collect_evidence(home, state)
+    validation = judge_gate(home, state, shown, now_ns)
+    record(home, state, validation)
+    if shown.values["kill_triggers"]:
+        return Finding(validation, "KILL")
+    if validation.verdict == "FAIL":
+        return Finding(validation, "FAIL")
     verdict, checklist = judge_prelive(home, state, now_ns)
-    trigger = "KILL" if shown.values["kill_triggers"] else None
-    return Finding(verdict, trigger, checklist=checklist)
+    return Finding(verdict, None, checklist=checklist)
 
 
 WORK: dict[Stage, Callable[[Home, AssetState, int], Finding]] = {
@@ -167,11 +182,15 @@ WORK: dict[Stage, Callable[[Home, AssetState, int], Finding]] = {
 def _move(
     home: Home, state: AssetState, finding: Finding, trigger: Trigger, cause: str, now_ns: int
 ) -> Step:
-    after = move(home, state, trigger, [cause], now_ns, finding.changes)
+    try:
+        after = move(home, state, trigger, [cause], now_ns, finding.changes)
+    except StoppedLineError as error:  # since it was judged
+        return Step(state, state, finding.verdict, str(error))
     if after is None:
         return Step(state, state, finding.verdict, f"{state.asset} was moved by another run")
     body = {"from": state.stage, "to": after.stage, "why": finding.verdict.words}
     notify("stage.changed", state.asset, body)
+    record_gap(home, state, cause, now_ns)
     words = f"{state.asset}: {state.stage} -> {after.stage}. {finding.verdict.words}"
     return Step(state, after, finding.verdict, words)
 

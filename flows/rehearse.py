@@ -171,7 +171,8 @@ class Rehearsal:
             return ENDS[stage]
         if self.now_ns - self.began_ns >= self.days * DAY_NS:
             return f"{self.days:g} simulated days are over"
-        if step.after.version != step.before.version:
+        held = step.verdict is not None and step.verdict.asks == "hold"
+        if step.after.version != step.before.version or held:
             return None
         standstill = STANDSTILLS.get((stage, passed))
         return standstill or ("the tape is over" if status and status.ended else None)

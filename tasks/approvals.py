@@ -12,6 +12,7 @@ from engine.onboarding.audit import Entry
 from engine.onboarding.causes import SpentApprovalError
 from engine.onboarding.stages import Trigger
 from engine.onboarding.store import AssetState, StaleApprovalError
+from engine.runners.live.latch import EVERYTHING, clear_latch, read_latch
 from engine.runners.standing import onboarding
 from engine.store.home import Home
 from tasks.artifacts import slug
@@ -130,6 +131,40 @@ def carry_out(
         return f"refused: {error}"
     if moved is None:
         return f"refused: {state.asset} has left {state.stage} (version {state.version})"
+    if decision == "rearm":
+        clear_latch(home, state.asset)
     body = {"from": state.stage, "to": moved.stage, "why": f"a person decided: {decision}"}
     notify("stage.changed", state.asset, body)
     return f"{decision}: {state.asset} {state.stage} -> {moved.stage}"
+
+
+def rearm(home: Home, asset: str, by: str, note: str, now_ns: int) -> str:
+    """Let an asset that was stopped begin again; return what happened, in words.
+
+    One that traded with real money goes through its stage, which has noticed: back to paper, in a
+    new attempt. For one that did not, and for all at once, only the kill file goes.
+
+    Raises
+    ------
+    ValueError
+        if it is not stopped, or its engine has still to stop.
+    """
+    if asset != EVERYTHING:
+        with onboarding(home) as store:
+            state = store.get(asset)
+        if state.stage == "halted":
+            return settle(home, state, ("rearm", by, note), [], now_ns)
+        if state.stage.startswith("ramp_"):
+            raise ValueError(
+                f"{asset} is in {state.stage} still: its next `onboard` run halts it, and then it "
+                "can be re-armed"
+            )
+    if read_latch(home, asset) is None:
+        raise ValueError(f"{asset} is not stopped: there is nothing to re-arm")
+    with onboarding(home) as store:
+        for state in store.all():
+            if asset in (state.asset, EVERYTHING):
+                body = {"what": "rearmed", "scope": asset, "by": by, "note": note}
+                store.note(state.asset, body, now_ns)
+    clear_latch(home, asset)
+    return f"{asset} may trade again, says {by}"

@@ -1,4 +1,10 @@
-"""What a person reads about a gate: one markdown report, used by artifacts and by the form."""
+"""What a person reads about a gate: one markdown report, used by artifacts and by the form.
+
+It says what `gangway report` says, with the same functions: the sentence, and the table of
+`engine.reports.table`.
+"""
+
+from html import escape
 
 from prefect import task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -8,14 +14,9 @@ from engine.gates.prelive import ChecklistItem
 from engine.gates.verdict import Verdict
 from engine.gates.words import row
 from engine.onboarding.store import AssetState
+from engine.reports import table
 
-_SAID = {
-    "PASS": "pass",
-    "FAIL": "**fail**",
-    "NOT_YET": "not yet",
-    "NO_DATA": "no data",
-    "ERROR": "**error**",
-}
+_STRONG = ("FAIL", "ERROR")
 _BRIEF = ("criterion", "measured", "needed", "verdict")
 _TICKS = {"ticked": "✔", "open": "**open**", "person": "**you confirm**"}
 
@@ -30,43 +31,52 @@ def slug(*parts: object) -> str:
     return "".join(letter if letter.isalnum() else "-" for letter in text)
 
 
-def rows(verdict: Verdict) -> list[dict[str, str]]:
-    """Return the criteria as the rows of a table."""
-    return [row(line) for line in verdict.criteria]
-
-
 def report(state: AssetState, verdict: Verdict, checklist: tuple[ChecklistItem, ...] = ()) -> str:
     """Return a gate report in markdown: the sentence first, then the evidence."""
     spec = state.spec
-    hours = "" if verdict.hours is None else f", {verdict.hours:,.1f} h of evidence"
+    evidence = table.about(verdict)
     about = (
         f"${spec.capital_usd:,.0f} on {spec.venue}, stage {state.stage} (version {state.version}, "
-        f"attempt {state.attempt}){hours}."
+        f"attempt {state.attempt}){', ' * bool(evidence)}{evidence}."
     )
-    versions = (
-        f"`policy {verdict.policy_hash[:12]}` `config {(verdict.config_hash or 'none')[:12]}` "
-        f"`code {verdict.code_version[:12]}`"
-    )
-    head = f"## {spec.asset}: {verdict.gate} – {_SAID[verdict.verdict]}"
-    parts = [head, verdict.words, about, _ticks(checklist), _table(rows(verdict)), versions]
+    made = (f"`{name} {value[:12]}`" for name, value in table.hashes(verdict).items())
+    said = table.said(verdict.verdict).lower()
+    strong = "**" * (verdict.verdict in _STRONG)
+    head = f"## {spec.asset}: {verdict.gate} – {strong}{said}{strong}"
+    ticks, criteria = _ticks(checklist), _table(table.rows(verdict))
+    readings = "\n\n".join(table.readings(verdict))
+    parts = [head, _plain(verdict.words), about, ticks, criteria, readings, " ".join(made)]
     return "\n\n".join(part for part in parts if part)
 
 
 def brief(verdict: Verdict) -> str:
     """Return a verdict as fits into a form: the sentence and a narrow table."""
-    table = [{name: row[name] for name in _BRIEF} for row in rows(verdict)]
-    return f"### {verdict.gate}\n\n{verdict.words}\n\n{_table(table)}"
+    narrow = [{name: row(line)[name] for name in _BRIEF} for line in verdict.criteria]
+    return f"### {verdict.gate}\n\n{_plain(verdict.words)}\n\n{_table(narrow)}"
 
 
 def _ticks(checklist: tuple[ChecklistItem, ...]) -> str:
-    return "\n".join(f"- {_TICKS[item.status]} {item.text} – {item.evidence}" for item in checklist)
+    lines = (
+        f"- {_TICKS[item.status]} {_plain(f'{item.text} – {item.evidence}')}" for item in checklist
+    )
+    return "\n".join(lines)
 
 
-def _table(table: list[dict[str, str]]) -> str:
-    if not table:
+def _table(rows: list[dict[str, str]]) -> str:
+    if not rows:
         return ""
-    lines = [list(table[0]), ["---"] * len(table[0]), *(list(row.values()) for row in table)]
+    cells = [list(map(_plain, line)) for line in (rows[0], *(one.values() for one in rows))]
+    lines = [cells[0], ["---"] * len(cells[0]), *cells[1:]]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _plain(text: str) -> str:
+    r"""Return text that markdown shows as it is, in a cell too.
+
+    >>> _plain("a | b < 3")
+    'a \\| b &lt; 3'
+    """
+    return escape(text, quote=False).replace("|", r"\|")
 
 
 @task(name="publish report", task_run_name="publish {verdict.gate}", cache_policy=NO_CACHE)
@@ -74,5 +84,5 @@ def publish(state: AssetState, verdict: Verdict, checklist: tuple[ChecklistItem,
     """Show a verdict in the Prefect UI, as a report and as a table."""
     key = slug(state.asset, verdict.gate)
     create_markdown_artifact(report(state, verdict, checklist), key=key, description=verdict.words)
-    if table := rows(verdict):
-        create_table_artifact(table, key=f"{key}-criteria", description=verdict.words)
+    if rows := table.rows(verdict):
+        create_table_artifact(rows, key=f"{key}-criteria", description=verdict.words)

@@ -17,4 +17,5 @@ def collect_evidence(home: Home, state: AssetState) -> Shown:
     with Metrics.open(home) as metrics:
         metrics.ingest()
         values = metrics.query("evidence", **about).row(0, named=True)
-        return Shown(values, metrics.query("evidence_blocks", **about))
+        warm_s = state.config.session_ramp_s if state.config else None
+        return Shown(values, metrics.query("evidence_blocks", warm_s=warm_s, **about))

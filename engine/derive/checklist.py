@@ -16,10 +16,9 @@ def checklist(state: Mapping[str, Any], verdicts: Verdicts) -> tuple[ChecklistIt
     ----------
     state
         The onboarding state as plain data: ``stage``, ``facts`` and ``config`` (tables, or None),
-        ``others`` (how many other assets are onboarded), ``monitoring`` (names of the reviews that
-        are scheduled: ``day_1``, ``week_1``).
+        ``others`` (how many other assets are onboarded).
     verdicts
-        The latest verdict of each gate, by its name.
+        The latest verdict of each gate and each review, by its name.
     """
     config: Mapping[str, Any] | None = state.get("config")
     facts: Mapping[str, Any] | None = state.get("facts")
@@ -40,8 +39,8 @@ def checklist(state: Mapping[str, Any], verdicts: Verdicts) -> tuple[ChecklistIt
         ),
         _live(str(state.get("stage") or "")),
         _told("Capital ramp schedule planned (25% -> 50% -> 75% -> 100%)", config, _ramp),
-        _review("Day 1 continuous monitoring planned", "day_1", state),
-        _review("Week 1 daily review scheduled", "week_1", state),
+        _review("Day 1 continuous monitoring planned", verdicts.get("day_1")),
+        _review("Week 1 daily review scheduled", verdicts.get("week_1")),
         _portfolio(state),
     )
 
@@ -114,9 +113,10 @@ def _live(stage: str) -> ChecklistItem:
     return tick("Live deployment at 25% capital", stage in _LIVE, f"stage {stage or _OFF}")
 
 
-def _review(text: str, name: str, state: Mapping[str, Any]) -> ChecklistItem:
-    planned = name in (state.get("monitoring") or ())
-    return tick(text, planned, "scheduled" if planned else "no review is scheduled")
+def _review(text: str, verdict: Any) -> ChecklistItem:
+    """Tick a review that happens: it has said something, good or bad, and the line says what."""
+    words = field(verdict, "words")
+    return tick(text, words is not None, words or "not reviewed yet: `gangway up` schedules it")
 
 
 def _portfolio(state: Mapping[str, Any]) -> ChecklistItem:

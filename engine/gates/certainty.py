@@ -1,10 +1,10 @@
 """How sure the lines of a gate are: bounds from hourly blocks that hold whenever one looks.
 
 A line that is measured by sampling passes when its value reaches the minimum and its near bound
-clears the fail tier; it fails when its far bound falls short of the minimum. PASS binds at whole
-days, so that every hour of the day counts once; FAIL binds at any hour. All lines must pass
-together, which needs no correction for their number; any one of them fails the gate, so each may
-do it with its share of the error.
+clears the fail tier; it fails when its far bound falls short of the minimum, or of the fail tier
+where the gate says so. PASS binds at whole days, so that every hour of the day counts once; FAIL
+binds at any hour. All lines must pass together, which needs no correction for their number; any one
+of them fails the gate, so each may do it with its share of the error.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.gates.bounds import Bounds, bounds, hours_to_pass
+from engine.gates.bounds import ALPHA, Bounds, bounds, hours_to_pass
 from engine.gates.verdict import Outcome
 from engine.thresholds.gate import Criterion, GatePolicy
 
@@ -51,14 +51,16 @@ def certain(
     blocks
         columns of the store's ``evidence_blocks``; warm-up and hours with gaps left out.
     alpha
-        error of one side, for this attempt.
+        error of one side, for this attempt. A gate that passes on less certainty does not fail on
+        less: there it is `ALPHA` at most.
     pnl_floor
         what the mean hourly profit may be worse than nothing by, a share of the capital: negative.
         A Sharpe ratio is not measurable in days, so its line asks that losses be ruled out.
     """
     lines = [line for line in gate.criteria if line.metric in _SUMS and line.divided_by is None]
-    share = alpha / max(len(lines), 1)
-    return {line.metric: _certainty(line, blocks, alpha, share, pnl_floor) for line in lines}
+    share = min(alpha, ALPHA) / max(len(lines), 1)
+    errors = alpha, share
+    return {line.metric: _certainty(gate, line, blocks, errors, pnl_floor) for line in lines}
 
 
 def decide(line: Criterion, sure: Certainty, reaches_minimum: bool) -> Outcome:
@@ -78,8 +80,13 @@ def decide(line: Criterion, sure: Certainty, reaches_minimum: bool) -> Outcome:
 
 
 def _certainty(
-    line: Criterion, blocks: Blocks, alpha: float, share: float, pnl_floor: float
+    gate: GatePolicy,
+    line: Criterion,
+    blocks: Blocks,
+    errors: tuple[float, float],
+    pnl_floor: float,
 ) -> Certainty:
+    alpha, share = errors
     x, n, squares = _SUMS[line.metric](blocks)
     whole = len(x) // DAY_H * DAY_H
     marked = None if squares is None else squares[:whole]
@@ -92,6 +99,8 @@ def _certainty(
     tier = line.minimum if line.fail is None else line.fail
     sign = 1.0 if line.direction == "higher" else -1.0
     clear, least = tier + sign * line.haircut, line.minimum + sign * line.haircut
+    if gate.fails_below == "fail":
+        least = None if line.fail is None else clear
     return Certainty(items, at_mark, now, clear, least, _more_hours(line, at_mark, clear, alpha))
 
 
@@ -105,8 +114,8 @@ def _more_hours(line: Criterion, at_mark: Bounds | None, bar: float, alpha: floa
     return hours_to_pass(at_mark, bar=bar, alpha=alpha)
 
 
-def _edge(blocks: Blocks) -> Sums:
-    # in units of the mean fill, so that its size weighs and a fill counts as one item
+def edge_sums(blocks: Blocks) -> Sums:
+    """Return the edge [bps] in units of the mean fill: its size weighs, and it is one item."""
     per_fill = blocks["notional_usd"].sum() / max(blocks["markouts"].sum(), 1.0)
     scale = per_fill if per_fill > 0.0 else 1.0
     return (
@@ -114,6 +123,14 @@ def _edge(blocks: Blocks) -> Sums:
         blocks["notional_usd"] / scale,
         blocks["edge_usd_bps_sq"] / scale**2,
     )
+
+
+def _edge_first_half(blocks: Blocks) -> Sums:
+    return edge_sums({name: column[: len(column) // 2] for name, column in blocks.items()})
+
+
+def _edge_second_half(blocks: Blocks) -> Sums:
+    return edge_sums({name: column[len(column) // 2 :] for name, column in blocks.items()})
 
 
 def _fill_rate(blocks: Blocks) -> Sums:
@@ -134,7 +151,9 @@ def _pnl(blocks: Blocks) -> Sums:
 
 
 _SUMS: dict[str, Callable[[Blocks], Sums]] = {
-    "edge_bps": _edge,
+    "edge_bps": edge_sums,
+    "edge_first_half_bps": _edge_first_half,
+    "edge_second_half_bps": _edge_second_half,
     "fill_rate": _fill_rate,
     "as_rate": _adverse,
     "spread_ratio": _spread,

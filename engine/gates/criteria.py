@@ -9,14 +9,33 @@ import math
 from collections.abc import Mapping
 from functools import partial
 from numbers import Real
-from typing import Any
+from typing import Any, Final
 
 from engine.gates.certainty import Certainty, decide
 from engine.gates.verdict import CriterionResult, Label, Outcome, Verdict, worst
 from engine.gates.words import lowered, quantity, sentence
 from engine.thresholds.gate import Criterion, GatePolicy, Tier
+from engine.thresholds.monitor import REGIMES, edge_metric
 
 Evidence = Mapping[str, float | None]
+
+# What is measured by sampling: a gate that asks for bounds takes none of these at its word.
+SAMPLED: Final = frozenset(
+    {
+        "as_rate",
+        "brier",
+        "edge_bps",
+        "edge_first_half_bps",
+        "edge_second_half_bps",
+        "fill_rate",
+        "information_ratio",
+        "net_margin_bps",
+        "sharpe",
+        "skill",
+        "spread_ratio",
+        *map(edge_metric, REGIMES),
+    }
+)
 
 
 def judge(
@@ -44,7 +63,8 @@ def judge(
         Hours of evidence; None where there is none at all.
     certain
         What is sure of the lines that are measured by sampling (`certainty.certain`): needed by a
-        gate whose evidence is ``bound``, shown by any other.
+        gate whose evidence is ``bound``, where such a line without it has no data; shown by any
+        other.
 
     Returns
     -------
@@ -82,7 +102,15 @@ def judge(
         more_hours=more,
         missing=_missing(lines, more),
         words=_words(
-            sentence(outcome, lines, hours=known, more_hours=more, exhausted=exhausted),
+            sentence(
+                outcome,
+                lines,
+                hours=known,
+                more_hours=more,
+                max_hours=gate.max_hours,
+                fills_per_hour=_fills_per_hour(evidence, known),
+                exhausted=exhausted,
+            ),
             None if gate.evidence == "point" else literal,
         ),
         policy_hash=policy_hash,
@@ -117,8 +145,10 @@ def _with_bounds(
 ) -> CriterionResult:
     """Return a line's result with its bounds, and with what they make of it if the gate asks."""
     sure = certain.get(line.metric)
-    if sure is None or result.verdict == "ERROR":
+    if result.verdict == "ERROR":
         return result
+    if sure is None:
+        return _unsure(result) if gate.evidence == "bound" and _is_sampled(line) else result
     outcome = decide(line, sure, result.label in ("target", "minimum"))
     shown = sure.at_mark or sure.now
     said = {
@@ -128,6 +158,16 @@ def _with_bounds(
     }
     if shown is not None and line.metric != "sharpe":  # whose bounds are of a profit
         said |= {"lo": shown.lo, "hi": shown.hi}
+    return result.model_copy(update=said)
+
+
+def _is_sampled(line: Criterion) -> bool:
+    return line.metric in SAMPLED and line.divided_by is None
+
+
+def _unsure(result: CriterionResult) -> CriterionResult:
+    """Return the line as one of which nothing is sure, whatever its value is."""
+    said = {"verdict": "NO_DATA", "literal": result.verdict, "note": result.note or "no bounds"}
     return result.model_copy(update=said)
 
 
@@ -152,6 +192,13 @@ def _overall(
 def _hours(hours: Any) -> float | None:
     value, broken = _number("hours", hours)
     return None if broken or value is None or value < 0 else value
+
+
+def _fills_per_hour(evidence: Any, hours: float | None) -> float | None:
+    if not hours or not isinstance(evidence, Mapping):
+        return None
+    fills, _ = _number("fills", evidence.get("fills"))
+    return None if fills is None else fills / hours
 
 
 def _read(line: Criterion, evidence: Any) -> tuple[float | None, str]:

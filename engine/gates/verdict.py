@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, FiniteFloat
 
 Outcome = Literal["PASS", "FAIL", "NOT_YET", "NO_DATA", "ERROR"]
+Asks = Literal["advance", "stay", "hold", "step_down", "paper"]
 Label = Literal["target", "minimum", "between", "fail", "no data"]
 
 # A gate is an intersection of criteria, so the worst one speaks for it. FAIL comes first because a
@@ -48,7 +49,8 @@ class Verdict(BaseModel):
 
     `hours` is the evidence behind it, `hours_needed` the gate's minimum, `more_hours` what is
     still missing of that (None where nothing is known), `missing` names the rest. `literal` is the
-    procedure's own answer, from the values alone, where more is asked than that.
+    procedure's own answer, from the values alone, where more is asked than that. `asks` is what a
+    phase of the ramp asks to be done.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -62,6 +64,7 @@ class Verdict(BaseModel):
     hours_needed: FiniteFloat
     more_hours: FiniteFloat | None
     missing: tuple[str, ...] = ()
+    asks: Asks | None = None
     words: str
     policy_hash: str
     config_hash: str | None = None

@@ -18,10 +18,11 @@ class Desk:
     gateway: Gateway
 
 
-def new_desk(params: object, limits: object) -> object:
+def new_desk(params: Any, limits: Any) -> Any:
     """Return an array of one `Desk` that has seen nothing: a phase's parameters and its limits."""
     desks = zeros(Desk)
     desks[0].maker = new_maker(params)[0]
+    desks[0].maker.disconnected = 1  # until the gateway has compared itself with the venue
     desks[0].gateway.limits = limits
     return desks
 

@@ -1,7 +1,7 @@
 """What justifies a move: the verdicts and approvals a transition must cite."""
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from engine.onboarding import audit
 from engine.onboarding.stages import Stage, Trigger
@@ -15,8 +15,17 @@ _OUTCOMES: Final[dict[Trigger, tuple[str, ...]]] = {
     "PASS": ("PASS",),
     "FAIL": ("FAIL",),
     "PAPER_ONLY": ("PASS", "NOT_YET", "NO_DATA"),
+    "STEP_DOWN": ("FAIL",),
+    "PAPER": ("FAIL",),
     "KILL": ("PASS", "FAIL", "NOT_YET", "NO_DATA", "ERROR"),
     "approve": ("PASS",),
+}
+# What a verdict of the ramp must ask for beside. Verdicts from before it asked for anything, and
+# those of other gates, justify a PASS by themselves.
+_ASKS: Final[dict[Trigger, tuple[str | None, ...]]] = {
+    "PASS": ("advance", None),
+    "STEP_DOWN": ("step_down",),
+    "PAPER": ("paper",),
 }
 
 
@@ -89,20 +98,34 @@ def _check_decided(found: Iterable[audit.Entry], here: Standing, trigger: Trigge
 def _check_verdict(
     con: "DuckDBPyConnection", found: Iterable[audit.Entry], here: Standing, trigger: Trigger
 ) -> None:
-    wanted = _OUTCOMES[trigger]
     cited = [e.body["verdict"] for e in found if e.kind == "verdict"]
-    fitting = [v["gate"] for v in cited if v["verdict"] in wanted]
+    fitting = [v["gate"] for v in cited if justifies(trigger, v)]
     if not fitting:
+        wanted = " or ".join(_OUTCOMES[trigger])
+        asks = _ASKS.get(trigger, (None,))
+        asking = "" if None in asks else f" that asks for {asks[0]!r}"
         raise UncitedMoveError(
-            f"{here}: {trigger!r} needs a verdict {' or '.join(wanted)}; "
-            f"cited: {', '.join(v['verdict'] for v in cited) or 'none'}"
+            f"{here}: {trigger!r} needs a verdict {wanted}{asking}; "
+            f"cited: {', '.join(map(_said, cited)) or 'none'}"
         )
     latest = {
-        e.body["verdict"]["gate"]: e.body["verdict"]["verdict"]
-        for e in audit.about(con, "verdict", *here)
+        e.body["verdict"]["gate"]: e.body["verdict"] for e in audit.about(con, "verdict", *here)
     }
     for gate in fitting:
-        if latest[gate] not in wanted:
+        if not justifies(trigger, latest[gate]):
             raise UncitedMoveError(
-                f"{here}: gate {gate!r} has said {latest[gate]} since; cite its latest verdict"
+                f"{here}: gate {gate!r} has said {_said(latest[gate])} since; cite its latest "
+                "verdict"
             )
+
+
+def justifies(trigger: Trigger, verdict: Mapping[str, Any]) -> bool:
+    """Say whether a verdict, as it is kept, justifies a move on `trigger`."""
+    if verdict["verdict"] not in _OUTCOMES.get(trigger, ()):
+        return False
+    return trigger not in _ASKS or verdict.get("asks") in _ASKS[trigger]
+
+
+def _said(verdict: Mapping[str, Any]) -> str:
+    asks = verdict.get("asks")
+    return f"{verdict['verdict']} asking for {asks!r}" if asks else verdict["verdict"]

@@ -2,7 +2,8 @@
 
 The chain of hashes shows that no row was changed after it was written. This shows that the rows
 say something consistent: a row that was written past the store's own checks is found here. An
-approval from before questions were kept has no subject and is held to the rest.
+approval from before questions were kept has no subject, and a verdict from before the ramp asked
+for its moves asks for none; both are held to the rest.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,9 +11,11 @@ from typing import Final, NamedTuple
 
 from engine.onboarding.approvals import digest
 from engine.onboarding.audit import AuditError, Entry
+from engine.onboarding.causes import justifies
 from engine.onboarding.stages import Stage
 
 _START: Final = ("viability", 1)
+_DOWN: Final = ("STEP_DOWN", "PAPER")
 _Seen = Mapping[str, Entry]
 
 
@@ -92,8 +95,13 @@ def _check_transition(entry: Entry, seen: _Seen, used: set[str]) -> set[str]:
     cited = [c for c in causes if c is not None and c.kind == "approval"]
     if spent := used & {c.id for c in cited}:
         raise _wrong(entry, f"uses {', '.join(sorted(spent))} a second time")
-    if entry.body["trigger"].islower() and not any(_decides(c, entry) for c in cited):
-        raise _wrong(entry, f"cites no approval that decides {entry.body['trigger']!r}")
+    trigger = entry.body["trigger"]
+    if trigger.islower() and not any(_decides(c, entry) for c in cited):
+        raise _wrong(entry, f"cites no approval that decides {trigger!r}")
+    said = [c.body["verdict"] for c in causes if c is not None and c.kind == "verdict"]
+    ruled = trigger == "PASS" and any(v.get("asks") for v in said)
+    if (ruled or trigger in _DOWN) and not any(justifies(trigger, v) for v in said):
+        raise _wrong(entry, f"cites no verdict that asks for {trigger!r}")
     return {c.id for c in cited}
 
 

@@ -1,8 +1,9 @@
 """The stages of onboarding and the moves between them, as one table.
 
-What is not in `MOVES` is illegal. PASS and FAIL are verdicts of the stage's gate; KILL says that
-the kill switch has triggered; the lower-case triggers are a person's decisions. NOT_YET, NO_DATA
-and ERROR never move anything: missing evidence holds.
+What is not in `MOVES` is illegal. PASS and FAIL are verdicts of the stage's gate; STEP_DOWN and
+PAPER are what a FAIL asks for in the ramp; KILL says that the kill switch has triggered; the
+lower-case triggers are a person's decisions. NOT_YET, NO_DATA and ERROR never move anything:
+missing evidence holds.
 """
 
 from typing import Final, Literal, NamedTuple
@@ -26,6 +27,8 @@ Trigger = Literal[
     "FAIL",
     "KILL",
     "PAPER_ONLY",
+    "STEP_DOWN",
+    "PAPER",
     "approve",
     "reject",
     "hold",
@@ -68,17 +71,22 @@ MOVES: Final[dict[tuple[Stage, Trigger], Move]] = {
     ("prelive", "approve"): Move("ramp_25"),
     ("prelive", "reject"): Move("rejected"),
     ("prelive", "hold"): Move("prelive"),
+    # paper trades on while a person thinks, and its gate stays armed
+    ("prelive", "FAIL"): Move("stopped"),
     ("prelive", "KILL"): Move("stopped"),
     ("ramp_25", "PASS"): Move("ramp_50"),
-    ("ramp_25", "FAIL"): Move("stopped"),
+    ("ramp_25", "PAPER"): Move("paper", new_attempt=True),
     ("ramp_25", "KILL"): Move("halted"),
     ("ramp_50", "PASS"): Move("ramp_75"),
-    ("ramp_50", "FAIL"): Move("ramp_25"),
+    ("ramp_50", "STEP_DOWN"): Move("ramp_25"),
+    ("ramp_50", "PAPER"): Move("paper", new_attempt=True),
     ("ramp_50", "KILL"): Move("halted"),
     ("ramp_75", "PASS"): Move("ramp_100"),
-    ("ramp_75", "FAIL"): Move("ramp_50"),
+    ("ramp_75", "STEP_DOWN"): Move("ramp_50"),
+    ("ramp_75", "PAPER"): Move("paper", new_attempt=True),
     ("ramp_75", "KILL"): Move("halted"),
-    ("ramp_100", "FAIL"): Move("ramp_75"),
+    ("ramp_100", "STEP_DOWN"): Move("ramp_75"),
+    ("ramp_100", "PAPER"): Move("paper", new_attempt=True),
     ("ramp_100", "KILL"): Move("halted"),
     ("stopped", "retune"): Move("derive", new_attempt=True),
     ("stopped", "extend"): Move("validation"),
@@ -108,7 +116,7 @@ def next_move(stage: Stage, trigger: Trigger, *, paper_only: bool = False) -> Mo
 
     Examples
     --------
-    >>> next_move("ramp_50", "FAIL")
+    >>> next_move("ramp_50", "STEP_DOWN")
     Move(to='ramp_25', new_attempt=False)
     """
     move = MOVES.get((stage, trigger))
@@ -150,6 +158,20 @@ def engine_mode(stage: Stage) -> EngineMode | None:
 def fraction(stage: Stage) -> float:
     """Return the share of the capital an engine trades with in `stage`, 0 where none trades."""
     return _FRACTIONS.get(stage, 0.0)
+
+
+def live_fraction(stage: Stage) -> float:
+    """Return the share of the capital that is at risk in `stage`; on paper, none is."""
+    return fraction(stage) if engine_mode(stage) == "live" else 0.0
+
+
+def raises_capital(stage: Stage, to: Stage) -> bool:
+    """Say whether a move puts more capital at risk.
+
+    >>> raises_capital("prelive", "ramp_25"), raises_capital("ramp_75", "ramp_50")
+    (True, False)
+    """
+    return live_fraction(to) > live_fraction(stage)
 
 
 def needs_person(stage: Stage) -> bool:

@@ -11,10 +11,20 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from engine.config import AssetSpec, MakerConfig
-from engine.onboarding import approvals, audit, proof
+from engine.onboarding import approvals, audit, line, proof
 from engine.onboarding.approvals import StaleApprovalError
 from engine.onboarding.causes import Standing, check
-from engine.onboarding.stages import Move, Stage, Trigger, decisions, engine_mode, next_move, run_id
+from engine.onboarding.line import StoppedLineError
+from engine.onboarding.stages import (
+    Move,
+    Stage,
+    Trigger,
+    decisions,
+    engine_mode,
+    next_move,
+    raises_capital,
+    run_id,
+)
 from engine.onboarding.transaction import transaction
 
 if TYPE_CHECKING:
@@ -198,6 +208,8 @@ class OnboardingStore:
             if the table has no such move, or the asset is on paper only.
         UncitedMoveError
             if the causes do not justify it, or an approval among them is spent or has lapsed.
+        StoppedLineError
+            if it puts more capital at risk while the line is stopped.
         """
         _check_changes(changes)
         with transaction(self._con):
@@ -205,6 +217,8 @@ class OnboardingStore:
             if (state.stage, state.version) != (stage, version):
                 return None
             move = next_move(stage, trigger, paper_only=state.paper_only)
+            if raises_capital(stage, move.to) and (why := line.stopped(self._con)):
+                raise StoppedLineError(f"{_standing(state)}: the line is stopped: {why}")
             check(self._con, _standing(state), trigger, causes)
             if trigger.islower():
                 about = _standing(state), _config_hash(state)

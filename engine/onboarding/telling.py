@@ -59,20 +59,35 @@ def _cause(cause: str, entry: Entry | None) -> str:
         return f"{entry.body['approver']} decided {entry.body['decision']} ({cause})"
     if entry.kind == "verdict":
         said = entry.body["verdict"]
-        return f"{said['gate']} said {said['verdict']} ({cause})"
+        asked = _ASKED.get(said.get("asks") or "", "")
+        return f"{said['gate']} said {said['verdict']}{asked} ({cause})"
     return cause
 
 
 def _note(entry: Entry, _: _Rows) -> str:
     what, body = entry.body.get("what"), entry.body
+    if what in _NOTES:
+        return _NOTES[what].format(**body)
     if what == "enrolled":
         spec = body["spec"]
         return f"{entry.asset} is enrolled for ${spec['capital_usd']:,.0f} on {spec['venue']}."
-    if what in ("facts", "config"):
-        return f"Its {'market facts are' if what == 'facts' else 'configuration is'} kept."
     return "Noted: " + ", ".join(f"{name} {value}" for name, value in body.items()) + "."
 
 
+_NOTES: Final = {
+    "facts": "Its market facts are kept.",
+    "config": "Its configuration is kept.",
+    "freeze": "{by} stops the line: {reason}. No capital rises until it is let go.",
+    "unfreeze": "{by} lets the line go on.",
+    "gap": "Paper flattered it by {gap_bps:.1f} ± {se_bps:.1f} bps ({hours} h, {fills} fills).",
+    "rearmed": "{by} lets {scope} trade again: {note}.",
+}
+
+_ASKED: Final = {
+    "advance": " and that it may advance",
+    "step_down": " and that it must step down",
+    "paper": " and that it must go back to paper",
+}
 _SENTENCES: Final[dict[str, Callable[[Entry, _Rows], str]]] = {
     "verdict": _verdict,
     "question": _question,

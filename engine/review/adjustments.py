@@ -9,9 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from engine.config import NonNegative, Positive
 from engine.review.intervals import Estimate
 from engine.review.scorecard import Scorecard
-
-HIGH_COST = 0.5  # of the spread captured: beyond it adverse selection eats what quoting earns
-NEAR_KILL = 0.5  # of the tier: a drawdown twice as deep would stop us
+from engine.thresholds.monitor import AdjustLimits
 
 
 class Limits(BaseModel):
@@ -19,6 +17,7 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    adjust: AdjustLimits
     fill_rate_minimum: NonNegative  # filled orders per quoted hour
     capital_usd: Positive | None = None  # of the phase
     kill_fraction: Positive | None = None  # of the capital
@@ -100,16 +99,16 @@ def _risk(card: Scorecard, limits: Limits) -> Adjustment:
     if limits.capital_usd and limits.kill_fraction:
         used = card.quoting.drawdown_usd / (limits.capital_usd * limits.kill_fraction)
         finding += f", {used:.0%} of what trips the kill switch"
-    proposals = _costs(card)
+    proposals = _costs(card, limits.adjust.high_cost.value)
     if card.kills:
         finding += f"; it has tripped (times: {card.kills})"
         proposals.insert(0, "find the cause of the trip; the tier stays where it is")
-    elif used > NEAR_KILL:
+    elif used > limits.adjust.near_kill.value:
         proposals.insert(0, "raise gamma or trade less; the tier stays where it is")
     return Adjustment(about=about, finding=finding, proposal="; ".join(proposals) or None)
 
 
-def _costs(card: Scorecard) -> list[str]:
+def _costs(card: Scorecard, high: float) -> list[str]:
     """Return the costs that ate the spread captured, which gamma answers for."""
     money = card.attribution
     if money is None or money.spread_usd <= 0.0:
@@ -121,7 +120,7 @@ def _costs(card: Scorecard) -> list[str]:
     return [
         f"raise gamma: {cost} took {share:.0%} of the spread captured"
         for cost, share in shares.items()
-        if share > HIGH_COST
+        if share > high
     ]
 
 

@@ -14,13 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, FiniteFloat
 
 from engine.review.intervals import t975
+from engine.thresholds.monitor import DecayLimits
 
 MIN_PAIRS = 100  # the null alone is then 1/140 bit
 SHUFFLES = 1000
 NEAREST = 0.1  # of the series: a rotation by less may still see the signal's own persistence
 GAP_STEPS = 2.0  # a step longer than this many usual ones is a gap, not a move
 MIN_DAYS = 5
-WARN, CRITICAL = 0.15, 0.30  # of the information lost a week
 
 
 class Information(BaseModel):
@@ -125,7 +125,9 @@ def _bits(rank_correlation: NDArray[Any], n: int) -> NDArray[Any]:
     return -0.5 * np.log2(np.maximum(1.0 - rho**2, n**-2.0))
 
 
-def decay(days: Sequence[float], told: Sequence[Information | None]) -> Decay | None:
+def decay(
+    days: Sequence[float], told: Sequence[Information | None], limits: DecayLimits
+) -> Decay | None:
     """Fit ``ln bits = a - λ·day``: the loss a week is ``1 - e^(-7λ)``, the half-life ``ln 2 / λ``.
 
     A day that cannot be told from zero enters at what could have been detected, so where there
@@ -148,7 +150,8 @@ def decay(days: Sequence[float], told: Sequence[Information | None]) -> Decay | 
     log_bits = np.log([max(one.bits, one.detectable_bits) for _, one in points])
     slope, error = _slope(t, log_bits)
     mid, lo, hi = (1.0 - math.exp(7.0 * s) for s in (slope, slope + error, slope - error))
-    alarm = "none" if lo <= 0.0 or mid <= WARN else "warn" if mid <= CRITICAL else "critical"
+    warn, critical = limits.warn.value, limits.critical.value
+    alarm = "none" if lo <= 0.0 or mid <= warn else "warn" if mid <= critical else "critical"
     half_life = math.log(2.0) / -slope if lo > 0.0 else None
     return Decay(
         days=n, seen=seen, weekly_loss=mid, lo=lo, hi=hi, half_life_days=half_life, alarm=alarm,

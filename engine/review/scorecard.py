@@ -16,6 +16,7 @@ from engine.review.edge import HourEdge
 from engine.review.forecasts import LEVEL, Forecasts, judge_forecasts
 from engine.review.information import Decay, Information, decay, information, next_moves
 from engine.review.intervals import Estimate, ratio
+from engine.thresholds.monitor import DecayLimits
 
 DAY_NS: Final = 86_400_000_000_000
 SIGNALS: Final = {
@@ -101,7 +102,12 @@ class Rows(NamedTuple):
 
 
 def scorecard(
-    who: Mapping[str, str], from_ns: int, until_ns: int, rows: Rows, rng: np.random.Generator
+    who: Mapping[str, str],
+    from_ns: int,
+    until_ns: int,
+    rows: Rows,
+    limits: DecayLimits,
+    rng: np.random.Generator,
 ) -> Scorecard:
     """Put one run's window on a card.
 
@@ -114,6 +120,8 @@ def scorecard(
     rows
         placements and course of the window; signals of the window and as many days before it as
         decay shall be measured over; kill events of the window.
+    limits
+        of a signal's fading, at which it is spoken of.
     rng
         where every interval and null draws from; the same state gives the same card.
     """
@@ -132,7 +140,7 @@ def scorecard(
         forecast_gap_bps=edge.forecast_gap(fills, rng),
         edge_by_hour=edge.edge_by_hour(fills, rng),
         adverse_rate=edge.adverse_rate(fills, rng),
-        signals=_signals(rows.signals, from_ns, until_ns - from_ns, rng),
+        signals=_signals(rows.signals, (from_ns, until_ns - from_ns), limits, rng),
         attribution=_attribution(rows.course),
     )
 
@@ -182,8 +190,12 @@ def _attribution(course: pl.DataFrame) -> Attribution | None:
 
 
 def _signals(
-    samples: pl.DataFrame, from_ns: int, length_ns: int, rng: np.random.Generator
+    samples: pl.DataFrame,
+    window_ns: tuple[int, int],
+    limits: DecayLimits,
+    rng: np.random.Generator,
 ) -> tuple[SignalReport, ...]:
+    from_ns, length_ns = window_ns
     window = (samples["ts_ns"].to_numpy() - 1 - from_ns) // length_ns  # 0 is the card's own
     told: dict[str, dict[int, Information | None]] = {name: {} for name in SIGNALS}
     for nr in np.unique(window):
@@ -192,16 +204,18 @@ def _signals(
         for name, column in SIGNALS.items():
             told[name][int(nr)] = information(_floats(part[column]), moves, rng)
     days = length_ns / DAY_NS
-    return tuple(_signal(name, each, days) for name, each in told.items())
+    return tuple(_signal(name, each, days, limits) for name, each in told.items())
 
 
 def _floats(column: pl.Series) -> Any:
     return column.cast(pl.Float64).fill_null(np.nan).to_numpy()
 
 
-def _signal(name: str, told: Mapping[int, Information | None], days: float) -> SignalReport:
+def _signal(
+    name: str, told: Mapping[int, Information | None], days: float, limits: DecayLimits
+) -> SignalReport:
     today = told.get(0)
-    fading = decay([days * nr for nr in told], list(told.values()))
+    fading = decay([days * nr for nr in told], list(told.values()), limits)
     words = "nothing to measure: absent, constant, or too few samples"
     if today is not None:
         # four signals are asked, so each must be four times as sure

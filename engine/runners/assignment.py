@@ -19,21 +19,10 @@ def assignment(state: AssetState, start_ns: int, sample_s: float = 1.0) -> RunSp
         market, so each phase is judged on hours it has not seen.
     sample_s
         seconds between two samples.
-
-    Raises
-    ------
-    ValueError
-        if the stage wants an engine and there is none for the asset's venue.
     """
     mode = engine_mode(state.stage)
     if mode is None or state.run is None or state.config is None:
         return None
-    if state.spec.venue not in SIMULATED_VENUES:
-        known = ", ".join(SIMULATED_VENUES)
-        raise ValueError(
-            f"venue {state.spec.venue!r} of {state.asset}: no engine trades there; "
-            f"use one of {known}"
-        )
     return RunSpec(
         run=state.run,
         asset=state.asset,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engine.events import joined
 from engine.sim.clocks import LATE_NS
-from engine.sim.market import HOUR_NS, SimulatedMarket
+from engine.sim.market import HOUR_NS, INFORMED, PICK_OFF, SimulatedMarket
 from engine.sim.universe import market_of
 from engine.store.tape import read_tape, tape_info
 
@@ -47,6 +47,7 @@ class SimulatedFeed:
 
     def chunk(self, hour: int) -> NDArray[Any]:
         """Return the events of one hour."""
+        turn(self._market, self.start_ns + hour * HOUR_NS)
         return self._market.chunk(hour)
 
     def dump(self) -> bytes:
@@ -56,6 +57,21 @@ class SimulatedFeed:
     def load(self, blob: bytes, hour: int) -> None:  # noqa: ARG002 - the market knows its hour
         """Go on from the market's bytes."""
         self._market.load(blob)
+
+
+def turn(market: SimulatedMarket, ts_ns: int) -> None:
+    """Let other takers come to a market whose scenario has turned by `ts_ns` [ns UTC].
+
+    It depends on nothing but the time, so a market that was begun later, or goes on from a
+    checkpoint, is the same.
+    """
+    turned = market.scenario.turn
+    if turned is None or ts_ns < turned.at_ns:
+        return
+    m = market.state[0]
+    for name, value in turned.takers.model_dump().items():
+        m.takers[name] = value
+    m.per_s[INFORMED], m.per_s[PICK_OFF] = m.takers.informed_per_s, m.takers.pick_off_per_s
 
 
 class TapeFeed:

@@ -1,7 +1,8 @@
 """The engine host: exactly one engine process for every asset whose stage has one.
 
 It follows what it reads and decides nothing. An engine that crashes is started again with growing
-pauses; one whose asset has moved on is stopped, and the next run gets a process of its own.
+pauses. Where an asset has moved on to another run, an engine of a simulated market is stopped and
+the run gets a process of its own; one at a server notices by itself and keeps its connections.
 
 ``python -m engine.runners.host --home var --speed 60``
 """
@@ -13,9 +14,10 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from engine.onboarding.store import OnboardingStore
-from engine.runners.assignment import assignment
+from engine.runners.assignment import SIMULATED_VENUES, assignment
 from engine.runners.children import Child, python
 from engine.runners.stopping import stop_signals
 from engine.store.home import Home
@@ -23,41 +25,54 @@ from engine.store.metrics import Metrics
 
 LOG = logging.getLogger("engine.host")
 POLL_S = 2.0
-Command = Callable[[str], list[str]]
 
 
-def read_wanted(home: Home) -> dict[str, str]:
-    """Return the run each asset's engine should be on, for assets that have one."""
+class Wanted(NamedTuple):
+    """The run an asset's engine should be on, and where."""
+
+    run: str
+    venue: str = "sim"
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the market is ours, and a run has it to itself."""
+        return self.venue in SIMULATED_VENUES
+
+
+Command = Callable[[str, Wanted], list[str]]
+
+
+def read_wanted(home: Home) -> dict[str, Wanted]:
+    """Return what is wanted of each asset's engine, for assets that have one."""
     with Metrics.open(home) as metrics:
         states = OnboardingStore(metrics.con).all()
-    wanted: dict[str, str] = {}
+    wanted: dict[str, Wanted] = {}
     for state in states:
-        try:
-            run = assignment(state, 0)
-        except ValueError as error:
-            LOG.warning("%s", error)
-            continue
+        run = assignment(state, 0)
         if run is not None:
-            wanted[state.asset] = run.run
+            wanted[state.asset] = Wanted(run.run, state.spec.venue)
     return wanted
 
 
 @dataclass
 class Host:
-    """The engines that live now, by asset: the run each is on, and its process."""
+    """The engines that live now, by asset: what each was last wanted for, and its process."""
 
     home: Home
     command: Command
-    engines: dict[str, tuple[str, Child]] = field(default_factory=dict)
+    engines: dict[str, tuple[Wanted, Child]] = field(default_factory=dict)
 
-    def follow(self, wanted: Mapping[str, str]) -> None:
+    def follow(self, wanted: Mapping[str, Wanted]) -> None:
         """Stop what is not wanted any more, start what is missing, revive what has crashed."""
-        for asset, (run, _) in list(self.engines.items()):
-            if wanted.get(asset) != run:
+        for asset, (now, child) in list(self.engines.items()):
+            then = wanted.get(asset)
+            if then is not None and not then.is_simulated and child.code is None:
+                self.engines[asset] = then, child
+            elif then != now:
                 self._stop(asset)
-        for asset, run in wanted.items():
+        for asset, then in wanted.items():
             if asset not in self.engines:
-                self._start(asset, run)
+                self._start(asset, then)
             else:
                 self._revive(asset)
 
@@ -66,26 +81,28 @@ class Host:
         for asset in list(self.engines):
             self._stop(asset)
 
-    def _start(self, asset: str, run: str) -> None:
+    def _start(self, asset: str, then: Wanted) -> None:
         logs = Path(self.home.root) / "logs"
         logs.mkdir(mode=0o750, parents=True, exist_ok=True)
-        child = Child(asset, self.command(asset), dict(os.environ), logs / f"engine-{run}.log")
+        child = Child(
+            asset, self.command(asset, then), dict(os.environ), logs / f"engine-{then.run}.log"
+        )
         child.start()
-        self.engines[asset] = run, child
-        LOG.info("%s: engine started on %s", asset, run)
+        self.engines[asset] = then, child
+        LOG.info("%s: engine started on %s", asset, then.run)
 
     def _revive(self, asset: str) -> None:
-        run, child = self.engines[asset]
-        if child.code == 0:  # the tape is over: there is nothing more to trade
+        now, child = self.engines[asset]
+        if child.code == 0:  # the tape is over, or the engine was killed: there is nothing to trade
             return
         code = child.revive()
         if code is not None:
-            LOG.warning("%s: engine on %s ended with %s; started again", asset, run, code)
+            LOG.warning("%s: engine on %s ended with %s; started again", asset, now.run, code)
 
     def _stop(self, asset: str) -> None:
-        run, child = self.engines.pop(asset)
+        now, child = self.engines.pop(asset)
         child.stop()
-        LOG.info("%s: engine on %s stopped", asset, run)
+        LOG.info("%s: engine on %s stopped", asset, now.run)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -93,13 +110,17 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="engine.runners.host", description=__doc__)
     parser.add_argument("--home", type=Path, default=None)
     parser.add_argument("--speed", type=float, default=60.0)
+    parser.add_argument("--i-mean-mainnet", action="store_true")
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     home = Home(args.home) if args.home else Home()
 
-    def command(asset: str) -> list[str]:
-        where = ["--home", str(home.root), "--speed", str(args.speed)]
-        return python("engine.runners.paced", asset, *where)
+    def command(asset: str, wanted: Wanted) -> list[str]:
+        where = [asset, "--home", str(home.root)]
+        if wanted.is_simulated:
+            return python("engine.runners.paced", *where, "--speed", str(args.speed))
+        means = ["--i-mean-mainnet"] if args.i_mean_mainnet else []
+        return python("engine.runners.live.engine", *where, *means)
 
     host = Host(home, command)
     with stop_signals() as stop:

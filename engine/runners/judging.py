@@ -12,11 +12,14 @@ from engine.derive.decisions import asset_classes, derive_config, paper_duration
 from engine.derive.facts import MarketFacts
 from engine.gates.bounds import attempt_alpha
 from engine.gates.certainty import Blocks, Certainty, certain
-from engine.gates.criteria import judge
+from engine.gates.criteria import bar, judge
+from engine.gates.haircut import Haircut
+from engine.gates.haircut import haircut as haircut_of
 from engine.gates.loops import judge_loops
 from engine.gates.prelive import ChecklistItem, judge_prelive, prelive_checklist
 from engine.gates.verdict import CriterionResult, Verdict
 from engine.gates.words import band
+from engine.onboarding.stages import engine_mode
 from engine.onboarding.store import AssetState
 from engine.policy import Policy
 from engine.record import source_hash
@@ -62,7 +65,12 @@ def judge_derivation(
 
 
 def judge_stage(
-    state: AssetState, shown: Shown, extensions: int, policy: Policy, now_ns: int
+    state: AssetState,
+    shown: Shown,
+    extensions: int,
+    policy: Policy,
+    now_ns: int,
+    haircut: Haircut | None = None,
 ) -> Verdict:
     """Judge the gate of a stage in which an engine trades.
 
@@ -72,6 +80,8 @@ def judge_stage(
         of the run that trades.
     extensions
         how often a person has chosen to extend validation in this attempt.
+    haircut
+        what validation's edge must clear beside its minimum; None where no gap was measured.
     """
     about: dict[str, Any] = {
         "asset": state.asset,
@@ -83,22 +93,30 @@ def judge_stage(
     hours = evidence["hours"]
     if state.stage == "paper":
         return judge_loops(evidence, 60 * (hours or 0.0), policy, **about)
-    gate = _validation(state, extensions, policy)
+    haircut = haircut or haircut_of((), policy.paper, state.asset, state.spec.venue)
+    gate = _validation(state, extensions, policy, haircut)
     if state.stage.startswith("ramp_"):
         gate = policy.ramp.phase(state.stage).gate
     sure = _certain(state, gate, shown.blocks)
     verdict = judge(gate, evidence, hours=hours, certain=sure, policy_hash=policy.hash, **about)
-    return verdict.model_copy(update={"words": f"{verdict.words} {band(evidence)}".strip()})
+    said = [verdict.words, band(evidence)]
+    said += [_bar_in_words(gate, haircut)] if engine_mode(state.stage) == "paper" else []
+    return verdict.model_copy(update={"words": " ".join(words for words in said if words)})
 
 
 def _certain(state: AssetState, gate: GatePolicy, blocks: "pl.DataFrame") -> dict[str, Certainty]:
-    """Return what the hours make sure of; a retried asset must be surer with every attempt."""
+    """Return what the hours make sure of; a retried asset must be surer with every attempt.
+
+    Only to leave paper: that each attempt costs certainty there bounds how often a bad asset gets
+    live, and the phases of the ramp need not ask for it again.
+    """
     kill = state.config.kill_fraction if state.config else 0.0
-    alpha = attempt_alpha(gate.alpha, state.attempt)
-    return certain(gate, _usable(blocks), alpha, pnl_floor=-LOSS_SHARE * kill / 24)
+    live = engine_mode(state.stage) == "live"
+    alpha = gate.alpha if live else attempt_alpha(gate.alpha, state.attempt)
+    return certain(gate, usable(blocks), alpha, pnl_floor=-LOSS_SHARE * kill / 24)
 
 
-def _usable(blocks: "pl.DataFrame") -> Blocks:
+def usable(blocks: "pl.DataFrame") -> Blocks:
     """Return the columns of the hours that count: over, warm, and without a gap."""
     hours = blocks.filter(blocks["whole"] & blocks["warm"] & ~blocks["gap"])
     return {
@@ -127,10 +145,19 @@ def judge_checklist(
     ), items
 
 
-def _validation(state: AssetState, extensions: int, policy: Policy) -> GatePolicy:
+def _validation(state: AssetState, extensions: int, policy: Policy, haircut: Haircut) -> GatePolicy:
     facts = market_facts(state)
-    gate = policy.paper.validation_for(asset_classes(facts, policy))
+    gate = policy.paper.validation_for(asset_classes(facts, policy), haircut.bps)
     return gate.extended(extensions * paper_duration(facts, policy).min_hours)
+
+
+def _bar_in_words(gate: GatePolicy, haircut: Haircut) -> str:
+    """Return where the bar of the lines that live takes away from comes from."""
+    return " ".join(
+        f"{line.title} bar {bar(line):g} = {line.minimum:g} + {haircut.words}."
+        for line in gate.criteria
+        if line.less_haircut
+    )
 
 
 def _derivation(

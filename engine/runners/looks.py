@@ -33,7 +33,8 @@ class Look(NamedTuple):
 def next_look(state: AssetState, last: Look | None) -> Look:
     """Return the look that follows `last`; one that was not finished is taken again.
 
-    The checklist before going live reads what validation has seen: it needs no new hours.
+    The checklist before going live reads what validation has seen: it needs no new hours, until it
+    is held.
     """
     run = str(state.run)
     same_run = last is not None and last.run == run
@@ -41,7 +42,8 @@ def next_look(state: AssetState, last: Look | None) -> Look:
     if last is not None and same_run and last.version == state.version and not last.done:
         return last
     if state.stage == "prelive":
-        return Look(run, state.version, hours)
+        waited = last is not None and same_run and last.version == state.version
+        return Look(run, state.version, hours + PAPER_LOOK_H if waited else hours)
     if state.stage == "paper":
         return Look(run, state.version, hours + FIRST_LOOK_H)
     every = PAPER_LOOK_H if state.stage == "validation" else RAMP_LOOK_H

@@ -3,6 +3,7 @@
 `sim` is measured for a simulated day, `tape` from its file, a name or URL is asked over HTTP.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from engine.config import AssetSpec
+from engine.runners.live.venue_file import read_venue, venue_path
+from engine.store.home import Home
 from engine.store.tape import read_tape, tape_info
 from engine.store.tape_facts import TapeInfo
 from engine.venues.hyperliquid.info import InfoClient
@@ -45,7 +48,7 @@ def market_source(
     Parameters
     ----------
     venue
-        ``sim``, ``tape``, ``mainnet``, ``testnet`` or a URL.
+        ``sim``, ``tape``, or as in `venue_url`.
     asset
         the asset in question: a tape must be of it, a `scenario` is of it. None for a listing.
     scenario, seed, hours
@@ -72,19 +75,22 @@ def market_source(
     return HyperliquidSource(InfoClient(venue_url(venue)), address=address, overrides=overrides)
 
 
-def venue_url(venue: str) -> str:
-    """Return the URL of a venue that is asked over HTTP.
+def venue_url(venue: str, home: Home | None = None) -> str:
+    """Return the URL of a venue that is asked over HTTP; `home` has the files of named ones.
 
     >>> venue_url("testnet")
     'https://api.hyperliquid-testnet.xyz'
     """
     url = URLS.get(venue, venue)
-    if not url.startswith(("http://", "https://")):
-        raise ValueError(
-            f"venue {venue!r} is unknown; choose sim, tape, {', '.join(URLS)}, or the URL of a "
-            "server that speaks the Hyperliquid protocol"
-        )
-    return url
+    if url.startswith(("http://", "https://")):
+        return url
+    home = home or Home()
+    if re.fullmatch(r"[a-z0-9-]+", venue) and venue_path(home, venue).exists():
+        return read_venue(home, venue).url
+    raise ValueError(
+        f"venue {venue!r} is unknown; choose sim, tape, {', '.join(URLS)}, the URL of a server "
+        f"that speaks the Hyperliquid protocol, or a name that {venue_path(home, 'NAME')} describes"
+    )
 
 
 def tape_source(

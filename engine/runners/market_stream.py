@@ -8,7 +8,6 @@ from engine.venues.hyperliquid.info import InfoClient
 from engine.venues.hyperliquid.stream import HyperliquidStream
 from engine.venues.rows import unknown_asset
 from engine.venues.simulated_stream import SimulatedStream
-from engine.venues.source import URLS
 
 MarketStream = SimulatedStream | FramesStream | HyperliquidStream
 FRAMES = "frames:"
@@ -29,7 +28,7 @@ def market_stream(
     Parameters
     ----------
     venue
-        ``sim``, ``frames:PATH`` for a file of raw frames, ``mainnet``, ``testnet`` or a URL.
+        ``sim``, ``frames:PATH`` for a file of raw frames, else as in `venue_url`.
     asset
         the venue's name of the asset.
     scenario, seed, start_ns, heard_ns
@@ -53,12 +52,9 @@ def market_stream(
     if venue.startswith(FRAMES):
         path = Path(venue.removeprefix(FRAMES))
         return FramesStream(path, asset, speed=float("inf") if speed is None else speed)
-    if venue not in URLS and "://" not in venue:
-        known = f"sim, {FRAMES}FILE, {', '.join(URLS)} or a server's URL"
-        raise ValueError(f"venue must be {known}, was {venue!r}")
+    url = venue_url(venue)
     if speed not in (None, 1.0):
         raise ValueError(f"speed must be 1 on a server, which has its own, was {speed:g}")
-    url = venue_url(venue)
     return HyperliquidStream(url, asset, _sz_decimals(url, asset))
 
 

@@ -5,7 +5,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from engine.onboarding import line
 from engine.onboarding.store import AssetState, OnboardingStore
+from engine.onboarding.transaction import transaction
 from engine.store.home import Home
 from engine.store.metrics import Metrics
 
@@ -15,6 +17,24 @@ def onboarding(home: Home) -> Iterator[OnboardingStore]:
     """Own the store for as long as the block runs."""
     with Metrics.open(home) as metrics:
         yield OnboardingStore(metrics.con)
+
+
+def stop_line(home: Home, reason: str, by: str, now_ns: int) -> str:
+    """Stop the line: no asset's capital rises until `release_line`; return the note's id."""
+    with Metrics.open(home) as metrics, transaction(metrics.con):
+        return line.freeze(metrics.con, reason, by, now_ns)
+
+
+def release_line(home: Home, by: str, now_ns: int) -> str:
+    """Let the line go on; return the note's id."""
+    with Metrics.open(home) as metrics, transaction(metrics.con):
+        return line.unfreeze(metrics.con, by, now_ns)
+
+
+def why_stopped(home: Home) -> str:
+    """Return why the line is stopped and by whom; empty where it is not."""
+    with Metrics.open(home) as metrics:
+        return line.stopped(metrics.con)
 
 
 def extensions(home: Home, state: AssetState) -> int:

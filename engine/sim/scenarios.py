@@ -83,6 +83,15 @@ class PriceParameters(BaseModel):
     open_interest_usd: Positive
 
 
+class Turn(BaseModel):
+    """A market that becomes another: from `at_ns` on, a whole hour [ns UTC], other takers come."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    at_ns: Annotated[int, Field(multiple_of=3_600_000_000_000)]
+    takers: TakerParameters
+
+
 class Scenario(BaseModel):
     """One market; frozen, so that a name and a seed mean the same bytes for ever."""
 
@@ -97,6 +106,7 @@ class Scenario(BaseModel):
     takers: TakerParameters
     price: PriceParameters
     figures: tuple[Figure, ...]
+    turn: Turn | None = None
 
     def parameters(self) -> dict[str, dict[str, Any]]:
         """Return the groups of parameters by the name of the market's record they fill."""
@@ -284,7 +294,25 @@ DEAD = Scenario(
     ),
 )
 
-SCENARIOS = {s.name: s for s in (MAJOR, MIDCAP, THIN_HIP3, TOXIC, TRENDING, DEAD)}
+SOURING = Scenario(
+    name="souring",
+    why="thin-hip3 until 2026-01-13, then the noise thins out and those who know stay: what a ramp "
+    "meets halfway up, and must go down again from",
+    mark_px=40.0,
+    sz_decimals=2,
+    quoting=_THIN_QUOTING,
+    takers=_THIN_TAKERS,
+    price=_THIN_PRICE,
+    figures=_figures(SPECIFIED, spread_bps=(17.5, 0.14), day_volume_usd=(9e6, 0.45)),
+    turn=Turn(
+        at_ns=1_768_262_400_000_000_000,
+        takers=_THIN_TAKERS.model_copy(
+            update={"noise_per_s": 12 / 3600, "informed_per_s": 25 / 3600, "informed_bps": 20.0}
+        ),
+    ),
+)
+
+SCENARIOS = {s.name: s for s in (MAJOR, MIDCAP, THIN_HIP3, TOXIC, TRENDING, DEAD, SOURING)}
 
 
 def scenario(name: str) -> Scenario:

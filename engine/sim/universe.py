@@ -119,6 +119,15 @@ _ROWS = (
         open_interest_usd=1e7,
     ),
     Listing(
+        asset="SOUR",
+        scenario="souring",
+        why="passes every gate on paper and loses live, two weeks in",
+        sz_decimals=2,
+        mark_px=40.0,
+        max_leverage=10,
+        open_interest_usd=2e7,
+    ),
+    Listing(
         asset="DUST",
         scenario="dead",
         why="the red flag of no volume",

@@ -47,11 +47,16 @@ class GatePolicy(Row):
 
     `evidence` is ``point`` where values are held against their tiers as they are, ``bound`` where
     what is measured by sampling must also be sure, at an error of `alpha` a side.
+
+    `fails_below` is the tier that a bound must rule out before the line fails. Paper risks nothing,
+    so what will surely not reach its minimum is sent back at once; live, an asset that earns less
+    than the next phase asks for, and surely more than the fail tier, stays where it is.
     """
 
     gate: str
     evidence: Literal["point", "bound"] = "point"
     alpha: Annotated[FiniteFloat, Field(gt=0, lt=0.5)] = 0.05
+    fails_below: Literal["minimum", "fail"] = "minimum"
     criteria: Annotated[tuple[Criterion, ...], Field(min_length=1)]
     min_hours: NonNegative = 0.0
     max_hours: Positive | None = None

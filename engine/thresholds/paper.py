@@ -1,5 +1,6 @@
 """policy/paper.toml: how long paper runs, what must hold, what live will take away."""
 
+import math
 from collections.abc import Iterable
 from typing import Annotated, Literal, Self, get_args
 
@@ -37,11 +38,27 @@ class Durations(Table):
 
 
 class GapComponent(Row):
-    """One source of the paper-to-live gap; `on_pessimistic`: strict paper fills have it too."""
+    """One source of the paper-to-live gap, guessed as `bps` ± `sd_bps`.
+
+    `on_pessimistic` says that strict paper fills have it too.
+    """
 
     name: str
     bps: NonNegative
+    sd_bps: Positive
     on_pessimistic: bool
+
+
+class BetweenAssets(Row):
+    """How far the gaps of two assets of one class lie apart: their standard deviation."""
+
+    sd_bps: Positive
+
+
+class HaircutPolicy(Row):
+    """How many assets must have been measured before their gaps may lower the haircut."""
+
+    assets_to_lower: Annotated[int, Field(ge=1)]
 
 
 class LatencyRow(Row):
@@ -73,6 +90,8 @@ class PaperPolicy(Table):
     validation: GatePolicy
     gap: Annotated[tuple[GapComponent, ...], Field(min_length=1)]
     gap_range_bps: tuple[NonNegative, NonNegative]
+    between_assets: BetweenAssets
+    haircut: HaircutPolicy
     loops_minutes: Number
     loops: GatePolicy
 
@@ -80,6 +99,11 @@ class PaperPolicy(Table):
     def haircut_bps(self) -> float:
         """What a pessimistic paper edge is expected to lose on the way to live [bps]."""
         return round(sum(part.bps for part in self.gap if part.on_pessimistic), 9)
+
+    @property
+    def haircut_sd_bps(self) -> float:
+        """How sure that is, before anything is measured: its parts err independently [bps]."""
+        return math.hypot(*(part.sd_bps for part in self.gap if part.on_pessimistic))
 
     @property
     def gap_bps(self) -> float:
@@ -98,11 +122,29 @@ class PaperPolicy(Table):
             key=lambda duration: (duration.min_hours, duration.max_hours),
         )
 
-    def validation_for(self, classes: Iterable[AssetClass]) -> GatePolicy:
-        """Return the validation gate with this asset's durations and the edge haircut filled in."""
+    def validation_for(
+        self, classes: Iterable[AssetClass], haircut_bps: float | None = None
+    ) -> GatePolicy:
+        """Return the validation gate with this asset's durations and haircut filled in.
+
+        Parameters
+        ----------
+        classes
+            the asset's.
+        haircut_bps
+            what its edge must clear beside the minimum [bps], >= 0; None where no gap was measured.
+
+        Raises
+        ------
+        ValueError
+            if there is no class, or an unknown one, or the haircut is negative or not finite.
+        """
+        haircut = self.haircut_bps if haircut_bps is None else haircut_bps
+        if not 0.0 <= haircut < math.inf:
+            raise ValueError(f"haircut_bps = {haircut}: must be finite and >= 0")
         duration = self.duration(classes)
         criteria = tuple(
-            line.model_copy(update={"haircut": self.haircut_bps}) if line.less_haircut else line
+            line.model_copy(update={"haircut": haircut}) if line.less_haircut else line
             for line in self.validation.criteria
         )
         hours = {"min_hours": duration.min_hours, "max_hours": duration.max_hours}

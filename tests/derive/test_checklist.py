@@ -21,9 +21,9 @@ def test_a_fully_onboarded_asset_has_every_line_ticked(facts):
         "config": config.model_dump(mode="json"),
         "facts": market.model_dump(mode="json"),
         "others": 0,
-        "monitoring": ("day_1", "week_1"),
     }
-    items = checklist(state, {"viability": PASSED, "validation": PASSED, "loops": PASSED})
+    gates = ("viability", "validation", "loops", "day_1", "week_1")
+    items = checklist(state, dict.fromkeys(gates, PASSED))
     assert [item.status for item in items] == ["ticked"] * 14
     assert "risk_model_blend 1" in items[5].evidence
     assert "5 % of $1,000: $50 a day" in items[4].evidence
@@ -40,3 +40,10 @@ def test_signals_without_a_pair_stay_open(facts):
     items = checklist(state, {})
     assert items[3].status == "open"
     assert items[13].status == "person"
+
+
+def test_a_review_that_happens_is_ticked_with_what_it_says_good_or_bad():
+    failed = {"verdict": "FAIL", "words": "FAIL after 5.0 h: kill switch triggers 1."}
+    day, week = checklist({"stage": "ramp_25"}, {"day_1": failed})[11:13]
+    assert (day.status, day.evidence) == ("ticked", failed["words"])
+    assert (week.status, week.evidence) == ("open", "not reviewed yet: `gangway up` schedules it")

@@ -1,7 +1,9 @@
 """The approve flow: what an answer may do, on a real store; only the suspension is stood in for."""
 
+import shutil
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -135,16 +137,19 @@ def test_an_answer_after_the_policy_has_changed_is_refused_and_asked_again(
     put_at: Put,
     show: Show,
     asked: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     state = put_at("prelive")
     show(state, hours=72.5)
     suspend(state, asked)
-    said = [e for e in kinds(home, "verdict") if e["verdict"]["gate"] == "validation"][-1]
-    with onboarding(home) as store:
-        store.record_verdict("HYPE", said["verdict"] | {"policy_hash": "1" * 64}, time.time_ns())
+    other = shutil.copytree(Path(__file__).parents[2] / "policy", tmp_path / "policy")
+    text = (other / "ramp.toml").read_text()
+    (other / "ramp.toml").write_text(text.replace("share = 0.02", "share = 0.01"))
+    monkeypatch.setenv("GANGWAY_POLICY", str(other))
     refused = ask(state)
     assert refused.startswith("refused: HYPE in 'prelive' version 5: the question is void: what it")
-    assert "has changed since: validation; it will be asked again" in refused
+    assert "has changed since: prelive, validation; it will be asked again" in refused
     assert read_state(home, "HYPE").stage == "prelive"
     assert not kinds(home, "approval")
     asked["run"] = "the next run"  # which shows what is so now

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.runners.children import Child
-from engine.runners.host import Host, read_wanted
+from engine.runners.host import Host, Wanted, read_wanted
 from engine.runners.paced import EXIT_BUSY, main, take_lock
 from engine.store.home import Home
 from flows.server import free_port
@@ -19,7 +19,7 @@ from flows.up import Stack
 @pytest.fixture
 def host(home: Home) -> Iterator[Host]:
     forever = "import time\nwhile True: time.sleep(1)"
-    host = Host(home, lambda asset: [sys.executable, "-c", forever, asset])
+    host = Host(home, lambda asset, _: [sys.executable, "-c", forever, asset])
     yield host
     host.stop()
 
@@ -31,23 +31,38 @@ def pid(host: Host, asset: str) -> int:
 
 
 def test_an_asset_keeps_its_engine_while_its_run_lasts(host: Host) -> None:
-    host.follow({"HYPE": "hype-a1-paper-v3"})
+    host.follow({"HYPE": Wanted("hype-a1-paper-v3")})
     first = pid(host, "HYPE")
-    host.follow({"HYPE": "hype-a1-paper-v3", "BTC": "btc-a1-paper-v3"})
+    host.follow({"HYPE": Wanted("hype-a1-paper-v3"), "BTC": Wanted("btc-a1-paper-v3")})
     assert pid(host, "HYPE") == first
     assert len(host.engines) == 2
 
 
 def test_a_new_run_gets_a_new_engine(host: Host) -> None:
-    host.follow({"HYPE": "hype-a1-paper-v3"})
+    host.follow({"HYPE": Wanted("hype-a1-paper-v3")})
     first = host.engines["HYPE"][1]
-    host.follow({"HYPE": "hype-a1-ramp_25-v6"})
+    host.follow({"HYPE": Wanted("hype-a1-ramp_25-v6")})
     assert first.process is None
-    assert host.engines["HYPE"][0] == "hype-a1-ramp_25-v6"
+    assert host.engines["HYPE"][0] == Wanted("hype-a1-ramp_25-v6")
+
+
+def test_an_engine_at_a_server_stays_and_follows_by_itself(host: Host) -> None:
+    url = "http://127.0.0.1:1"
+    host.follow({"HYPE": Wanted("hype-a1-ramp_25-v6", url)})
+    first = pid(host, "HYPE")
+    host.follow({"HYPE": Wanted("hype-a1-ramp_50-v7", url)})
+    assert pid(host, "HYPE") == first
+    assert host.engines["HYPE"][0].run == "hype-a1-ramp_50-v7"
+    process = host.engines["HYPE"][1].process
+    assert process is not None
+    process.kill()
+    process.wait()
+    host.follow({"HYPE": Wanted("hype-a1-ramp_75-v8", url)})
+    assert pid(host, "HYPE") != first
 
 
 def test_an_asset_that_should_not_trade_has_no_engine(host: Host) -> None:
-    host.follow({"HYPE": "hype-a1-paper-v3"})
+    host.follow({"HYPE": Wanted("hype-a1-paper-v3")})
     host.follow({})
     assert not host.engines
 
@@ -76,7 +91,7 @@ def test_only_stages_with_an_engine_want_one(home: Home, put_at: Callable[..., A
     put_at("derive")
     assert read_wanted(home) == {}
     state = put_at("paper")
-    assert read_wanted(home) == {"HYPE": state.run}
+    assert read_wanted(home) == {"HYPE": Wanted(state.run)}
 
 
 def test_up_refuses_a_port_that_is_taken(tmp_path: Path) -> None:

@@ -8,8 +8,11 @@ from prefect import flow
 
 from engine.config import AssetSpec
 from engine.gates.verdict import Verdict
+from engine.onboarding.audit import Entry
+from engine.onboarding.stages import Stage
 from engine.onboarding.store import AssetState
-from engine.runners.standing import onboarding
+from engine.runners.ramping import course
+from engine.runners.standing import onboarding, release_line, stop_line
 from engine.store.home import Home
 from flows.onboard import Step, advance
 from tasks.stages import read_state
@@ -32,9 +35,24 @@ def step(home: Home, spec: AssetSpec) -> Callable[[], Step]:
     return one_step
 
 
-def history(home: Home, kind: str) -> list[dict[str, Any]]:
+@pytest.fixture
+def live(put_at: Put, show: Show) -> Put:
+    """Put the asset at a phase of the ramp, after two days of paper that somebody has seen."""
+
+    def put(stage: Stage) -> AssetState:
+        show(put_at("prelive"), hours=72.5)
+        return put_at(stage)
+
+    return put
+
+
+def entries(home: Home) -> list[Entry]:
     with onboarding(home) as store:
-        return [entry.body for entry in store.history("HYPE") if entry.kind == kind]
+        return store.history("HYPE")
+
+
+def history(home: Home, kind: str) -> list[dict[str, Any]]:
+    return [entry.body for entry in entries(home) if entry.kind == kind]
 
 
 def test_working_loops_lead_from_paper_to_validation(put_at: Put, show: Show, step: Any) -> None:
@@ -128,20 +146,116 @@ def test_an_answer_recorded_by_a_run_that_died_is_carried_out(
     ],
 )
 def test_a_good_phase_advances_by_itself(
-    put_at: Put, show: Show, step: Any, stage: str, hours: float, then: str
+    live: Put, show: Show, step: Any, stage: str, hours: float, then: str
 ) -> None:
-    show(put_at(stage), hours=hours)
+    show(live(stage), hours=hours)
     done = step()
     assert done.after.stage == then, done.words
+    assert "Edge drawdown 0.00 of 2.3" in done.words
 
 
-def test_a_losing_phase_steps_down_without_asking(put_at: Put, show: Show, step: Any) -> None:
-    show(put_at("ramp_50"), hours=100, edge_bps=-2.0)
+def test_a_phase_whose_paper_shows_nothing_does_not_advance(
+    put_at: Put, show: Show, step: Any
+) -> None:
+    show(put_at("ramp_25"), hours=80)
+    done = step()
+    assert (done.verdict.verdict, done.after.stage) == ("NO_DATA", "ramp_25")
+    assert "paper shows no fills to derive a budget from" in done.words
+
+
+def test_a_phase_that_loses_what_it_had_earned_steps_down_without_asking(
+    home: Home, live: Put, show: Show, step: Any
+) -> None:
+    state = live("ramp_75")
+    show(state, hours=100)
+    show(state, hours=110, edge_bps=-3.0)
+    done = step()
+    assert (done.after.stage, done.after.attempt) == ("ramp_50", 1)
+    assert done.words.startswith("HYPE: ramp_75 -> ramp_50. ONE PHASE DOWN: cumulative edge fell")
+    assert history(home, "transition")[-1]["trigger"] == "STEP_DOWN"
+    with onboarding(home) as store:
+        store.verify()
+
+
+def test_the_third_step_down_of_a_life_leads_to_paper(
+    home: Home, live: Put, show: Show, step: Any
+) -> None:
+    state = live("ramp_75")
+    for then in ("ramp_50", "ramp_25", "paper"):
+        show(state, hours=100)
+        show(state, hours=110, edge_bps=-3.0)
+        state = step().after
+        assert state.stage == then
+    assert state.attempt == 2
+    assert [m["trigger"] for m in history(home, "transition")[-3:]] == [
+        "STEP_DOWN", "STEP_DOWN", "PAPER",
+    ]  # fmt: skip
+    assert course(entries(home)).step_downs == 2
+
+
+def test_a_phase_that_loses_from_its_beginning_leads_to_paper(
+    home: Home, live: Put, show: Show, step: Any
+) -> None:
+    show(live("ramp_50"), hours=100, edge_bps=-2.0)
+    done = step()
+    assert (done.after.stage, done.after.attempt) == ("paper", 2)
+    assert "BACK TO PAPER: edge is surely below 0, and the phase has lost $8" in done.words
+    with onboarding(home) as store:
+        store.verify()
+
+
+def test_a_drawdown_that_began_in_an_earlier_phase_counts_in_the_next(
+    live: Put, show: Show, step: Any
+) -> None:
+    first = live("ramp_25")
+    show(first, hours=80)
+    second = step().after
+    show(first, hours=80.5, edge_bps=-1.0)  # told late, of the time before the move
+    show(second, hours=1, edge_bps=-1.0)
+    assert step().after.stage == "ramp_50"
+    show(second, hours=2.5, edge_bps=-1.0)
+    assert step().after.stage == "ramp_25"  # neither phase has fallen so far alone
+
+
+def test_a_stopped_line_holds_a_good_phase_and_not_a_bad_one(
+    home: Home, live: Put, show: Show, step: Any
+) -> None:
+    state = live("ramp_50")
+    show(state, hours=100)
+    stop_line(home, "venue upgrade", "Ada", NOW_NS)
+    done = step()
+    assert (done.after.stage, done.verdict.verdict) == ("ramp_50", "NOT_YET")
+    assert done.words.startswith("HELD: the line is stopped: venue upgrade (Ada).")
+    show(state, hours=110, edge_bps=-3.0)
     assert step().after.stage == "ramp_25"
 
 
-def test_each_phase_starts_its_own_evidence(put_at: Put, show: Show, step: Any) -> None:
-    state = put_at("ramp_25")
+def test_a_stopped_line_holds_the_checklist_until_it_goes_on(
+    home: Home, put_at: Put, show: Show, step: Any
+) -> None:
+    show(put_at("prelive"), hours=72.5)
+    stop_line(home, "venue upgrade", "Ada", NOW_NS)
+    done = step()
+    assert done.words.startswith("HELD: the line is stopped: venue upgrade (Ada).")
+    release_line(home, "Ada", NOW_NS)
+    assert "asked about prelive" in step().words
+
+
+def test_a_validation_that_fails_while_a_person_thinks_stops_the_asset(
+    home: Home, put_at: Put, show: Show, step: Any
+) -> None:
+    state = put_at("prelive")
+    show(state, hours=72.5)
+    assert "asked about prelive" in step().words
+    show(state, hours=240, edge_bps=-6.0)
+    done = step()
+    assert done.after.stage == "stopped", done.words
+    assert done.verdict.gate == "validation"
+    assert history(home, "transition")[-1]["trigger"] == "FAIL"
+
+
+def test_each_phase_starts_its_own_evidence(live: Put, show: Show, step: Any) -> None:
+    state = live("ramp_25")
     show(state, hours=80)
     done = step()
     assert done.after.run != state.run

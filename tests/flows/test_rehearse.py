@@ -100,3 +100,13 @@ def test_looks_grow_and_an_unfinished_one_is_taken_again(put_at: Any) -> None:
 def test_a_new_run_is_looked_at_from_its_beginning(put_at: Any) -> None:
     state: AssetState = put_at("ramp_25")
     assert next_look(state, Look("hype-a1-paper-v3", 5, 49.0, done=True)).hours == 25.0
+
+
+def test_a_checklist_is_read_on_what_is_known_and_one_that_is_held_on_new_hours(
+    put_at: Any,
+) -> None:
+    state: AssetState = put_at("prelive")
+    run = str(state.run)
+    first = next_look(state, Look(run, state.version - 1, 49.0, done=True))
+    assert first == (run, state.version, 49.0, False)
+    assert next_look(state, first._replace(done=True)).hours == 55.0

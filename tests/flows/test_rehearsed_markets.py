@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from engine.config import AssetSpec
+from engine.onboarding.telling import tell
+from engine.runners.standing import onboarding
 from engine.runners.tape_import import import_tape
+from engine.store.home import Home
 from flows.rehearse import rehearse
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -63,6 +66,30 @@ def test_a_toxic_market_never_reaches_live(seed: int, tmp_path: Path) -> None:
     assert verdicts(result)["viability"] == "PASS"  # it looks like a market worth quoting
     assert result["stage"] in {"stopped", "rejected"}
     assert not LIVE & {move["to"] for move in result["transitions"]}
+
+
+def test_a_market_that_sours_at_three_quarters_steps_down_by_itself_and_ends_in_paper(
+    tmp_path: Path,
+) -> None:
+    spec = AssetSpec(asset="HYPE", capital_usd=1000, scenario="souring")
+    result = rehearse(spec, home=tmp_path)
+    went = [move["to"] for move in result["transitions"]]
+    assert went[:7] == [
+        "derive", "paper", "validation", "prelive", "ramp_25", "ramp_50", "ramp_75",
+    ]  # fmt: skip
+    down = [move["cause"]["trigger"] for move in result["transitions"][7:]]
+    assert down[0] == "STEP_DOWN"
+    assert went[7] == "ramp_50"
+    assert "PAPER" in down and set(down[: down.index("PAPER")]) <= {"STEP_DOWN", "PASS"}
+    assert went[7 + down.index("PAPER")] == "paper"
+    assert result["stage"] == "stopped"  # the second attempt's paper does not even begin well
+    with onboarding(Home(tmp_path)) as store:
+        store.verify()
+        assert store.get("HYPE").attempt == 2
+        story = "\n".join(one.said for one in tell(store.history("HYPE")))
+    assert "ramp_75 says: ONE PHASE DOWN: cumulative edge fell" in story
+    assert "says: BACK TO PAPER: " in story
+    assert "on STEP_DOWN: ramp_75 said FAIL and that it must step down" in story
 
 
 def test_nobody_goes_live_without_an_answer(tmp_path: Path) -> None:

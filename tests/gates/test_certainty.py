@@ -178,3 +178,52 @@ def test_what_is_not_finite_is_refused(column, hour, broken):
     b[column][hour] = broken
     with pytest.raises(ValueError, match="finite"):
         certain(GATE, b, 0.05, pnl_floor=PNL_FLOOR)
+
+
+RAMP = {stage: POLICY.ramp.phase(stage).gate for stage in ("ramp_25", "ramp_50", "ramp_75")}
+
+
+def phase_verdict(stage, b):
+    """Judge hours as a phase of the ramp would, with everything else in order."""
+    changes = {"fills_last_hour": 5, "days": 7, "positive_days": 7, "sharpe_se": 10.0}
+    gate = RAMP[stage]
+    return judge(
+        gate,
+        values(b) | {"sharpe": 50.0} | changes,
+        asset="SOL",
+        ts_ns=1,
+        policy_hash="p",
+        config_hash="c",
+        code_version="v",
+        hours=float(len(b["markouts"])),
+        certain=certain(gate, b, gate.alpha, pnl_floor=PNL_FLOOR),
+    )
+
+
+def test_an_edge_too_small_for_the_next_phase_stays_and_does_not_fail():
+    small = blocks(hours=240, edge=0.5, sd=2.0)
+    edge = line(phase_verdict("ramp_50", small), "edge_bps")
+    assert 0.0 < edge.lo < edge.hi < edge.minimum  # surely positive, and surely short of it
+    assert edge.verdict == "NOT_YET"
+    strict = RAMP["ramp_50"].model_copy(update={"fails_below": "minimum"})
+    assert certain(strict, small, 0.1, pnl_floor=PNL_FLOOR)["edge_bps"].least == 1.0
+    assert certain(RAMP["ramp_50"], small, 0.1, pnl_floor=PNL_FLOOR)["edge_bps"].least == 0.0
+
+
+@pytest.mark.parametrize("stage", RAMP)
+def test_an_edge_surely_below_zero_fails_every_phase(stage):
+    assert line(phase_verdict(stage, blocks(hours=240, edge=-1.0)), "edge_bps").verdict == "FAIL"
+
+
+def test_the_less_is_at_stake_the_less_certainty_takes_an_asset_up_and_never_down():
+    b = blocks(hours=240, edge=0.5)
+    reached = {s: certain(g, b, g.alpha, pnl_floor=PNL_FLOOR)["edge_bps"] for s, g in RAMP.items()}
+    lows = [reached[stage].at_mark.lo for stage in RAMP]
+    assert lows == sorted(lows, reverse=True) and lows[0] > lows[1] > lows[2]
+    assert reached["ramp_25"].now.hi == reached["ramp_75"].now.hi  # one line is sampled in each
+
+
+def test_a_sharpe_ratio_demotes_no_phase():
+    losing = blocks(hours=240, edge=5.0, pnl=-0.01)
+    found = phase_verdict("ramp_50", losing)
+    assert (found.verdict, line(found, "sharpe").verdict) == ("NOT_YET", "NOT_YET")

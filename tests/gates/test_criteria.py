@@ -60,7 +60,8 @@ def test_before_the_minimum_duration_nothing_passes_and_the_hours_are_named():
     assert found.more_hours == 12.0
     assert found.missing == ("12.0 more hours of evidence",)
     assert found.words == (
-        "NOT YET after 12.0 h: edge 5.9 bps against a bar of 2.3 bps; needs 12.0 more hours."
+        "NOT YET after 12.0 h: edge 5.9 bps against a bar of 2.3 bps; needs 12.0 more hours. "
+        "Paper ends after 7 d."
     )
 
 
@@ -247,7 +248,7 @@ RAMP: dict[str, Any] = {
 
 
 def ramp(stage: str, hours: float | None = None, **changes: Any) -> Verdict:
-    gate = POLICY.ramp.phase(stage).gate
+    gate = POLICY.ramp.phase(stage).gate.model_copy(update={"evidence": "point"})
     return judge(
         gate, {**RAMP, **changes}, asset="X", ts_ns=1, policy_hash="", config_hash=None,
         code_version="", tape_hash=None, hours=gate.min_hours if hours is None else hours,
@@ -287,3 +288,16 @@ def test_every_phase_passes_on_good_evidence_and_not_an_hour_early(stage):
 )
 def test_what_holds_and_what_steps_down_in_each_phase(stage, changes, outcome):
     assert ramp(stage, **changes).verdict == outcome
+
+
+def test_a_gate_that_asks_for_bounds_takes_no_sampled_line_at_its_word():
+    """A value of which nothing is sure is no data, and what is counted needs no bounds."""
+    bound = POLICY.paper.validation_for(["midcap"])
+    found = judge(
+        bound, GOOD, asset="X", ts_ns=1, policy_hash="", config_hash=None, code_version="",
+        hours=48.0, certain={},
+    )  # fmt: skip
+    sampled = {"edge_bps", "fill_rate", "as_rate", "sharpe", "spread_ratio"}
+    assert {one.metric for one in found.criteria if one.verdict == "NO_DATA"} == sampled
+    assert {one.literal for one in found.criteria if one.metric in sampled} == {"PASS"}
+    assert (found.verdict, found.literal) == ("NO_DATA", "PASS")

@@ -14,11 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.config import AssetSpec
+from engine.gates.bounds import Bounds, bounds
+from engine.gates.certainty import Certainty
 from engine.gates.criteria import judge
 from engine.gates.loops import judge_loops
 from engine.gates.verdict import Verdict, worst
 from engine.onboarding.approvals import LapsedApprovalError, StaleApprovalError
 from engine.onboarding.causes import SpentApprovalError, UncitedMoveError
+from engine.onboarding.line import StoppedLineError, freeze
 from engine.onboarding.stages import (
     MOVES,
     STAGES,
@@ -64,17 +67,15 @@ NOTHING = (None, math.nan)
 BROKEN = (math.inf, -math.inf, "5.9", True)
 
 
+ABOUT: dict[str, Any] = {
+    "asset": "HYPE", "ts_ns": 1, "policy_hash": "p", "config_hash": "c", "code_version": "v",
+    "hours": 48.0,
+}  # fmt: skip
+
+
 def look(evidence: Any = None, hours: float | None = 48.0, **changes: Any) -> Verdict:
-    return judge(
-        GATE,
-        {**GOOD, **changes} if evidence is None else evidence,
-        asset="HYPE",
-        ts_ns=1,
-        policy_hash="p",
-        config_hash="c",
-        code_version="v",
-        hours=hours,
-    )
+    shown = {**GOOD, **changes} if evidence is None else evidence
+    return judge(GATE, shown, **ABOUT | {"hours": hours})
 
 
 class Asset:
@@ -209,6 +210,57 @@ def test_a_toxic_tail_that_ranks_do_not_see_fails() -> None:
     assert look(edge_bps=float(edges.mean())).verdict == "FAIL"
 
 
+def test_a_rank_test_misses_one_fill_in_twenty_that_loses_30_bps_and_the_mean_does_not() -> None:
+    """Kayenta's Mann-Whitney on the same fills, before and after: it calls them alike."""
+    ranks, means, hours = 0, 0, 48
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        before = rng.normal(3.0, 8.0, (hours, 15))
+        after = before - 30.0 * (rng.random(before.shape) < 0.05)
+        ranks += mann_whitney_z(after.ravel(), before.ravel()) < -2.33  # Kayenta's 98 %
+        loss = (after - before).sum(axis=1)
+        paired = bounds(loss, np.full(hours, 15.0))
+        means += paired is not None and paired.hi < 0.0
+    assert means == 40
+    assert ranks <= 15
+
+
+def mann_whitney_z(x: Any, y: Any) -> float:
+    """Return how many standard errors the ranks of x lie above those of y (no ties)."""
+    ranks = np.argsort(np.argsort(np.concatenate([x, y]))) + 1.0
+    n, m = len(x), len(y)
+    u = ranks[:n].sum() - n * (n + 1) / 2
+    return float((u - n * m / 2) / math.sqrt(n * m * (n + m + 1) / 12))
+
+
+def test_a_group_without_data_does_not_score_full_marks() -> None:
+    """Kayenta again: of four groups one never answered, and it counted as perfect."""
+    assert look({"edge_bps": 500.0, "kill_triggers": 0}).verdict == "NO_DATA"
+    assert worst(["PASS", "PASS", "PASS", "NO_DATA"]) == "NO_DATA"
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_an_error_blocks_even_what_its_bounds_are_sure_of(broken: Any) -> None:
+    """Argo: errors were not counted against the limit of failures, so the rest decided alone."""
+    seen = Bounds(value=50.0, lo=40.0, hi=60.0, se=1.0, blocks=72, n=720, deff=1.0)
+    sure = Certainty(720.0, seen, seen, 0.0, 2.3, None)
+    gate = GATE.model_copy(update={"evidence": "bound"})
+    low = seen.model_copy(update={"value": 0.2, "lo": 0.1, "hi": 0.3})
+    certain = {"edge_bps": sure, "as_rate": Certainty(720.0, low, low, 0.5, 0.4, None)}
+    assert judge(gate, GOOD, certain=certain, **ABOUT).passed
+    said = judge(gate, GOOD | {"edge_bps": broken}, certain=certain, **ABOUT)
+    assert said.criteria[0].verdict == "ERROR"
+    assert said.verdict == "ERROR"
+
+
+def test_bounds_that_were_never_formed_are_not_replaced_by_the_value() -> None:
+    """An empty series is a pass where the missing part is left out of the comparison."""
+    gate = GATE.model_copy(update={"evidence": "bound"})
+    said = judge(gate, GOOD, certain={}, **ABOUT)
+    assert said.verdict == "NO_DATA"
+    assert [one.verdict for one in said.criteria] == ["NO_DATA", "NO_DATA", "PASS", "PASS"]
+
+
 @given(
     st.fixed_dictionaries(
         {
@@ -269,19 +321,45 @@ def test_a_gate_that_stays_undecided_ends_with_a_person_who_has_three_ways_out()
 
 def test_a_move_rests_on_what_the_gate_says_when_it_is_made(asset: Asset) -> None:
     """Argo: a failing analysis raced with the last step, and the bad version was shipped."""
-    passed = asset.to("ramp_25").says("PASS")
-    failed = asset.says("FAIL")
-    with pytest.raises(UncitedMoveError, match="has said FAIL since"):
+    passed = asset.to("ramp_25").says("PASS", asks="advance")
+    failed = asset.says("FAIL", asks="paper")
+    with pytest.raises(UncitedMoveError, match="has said FAIL asking for 'paper' since"):
         asset.move("PASS", passed)
-    assert asset.move("FAIL", failed) == "stopped"
+    assert asset.move("PAPER", failed) == "paper"
 
 
 @pytest.mark.parametrize("stage", ["ramp_50", "ramp_75", "ramp_100"])
 def test_a_step_down_goes_one_phase_down_and_asks_nobody(asset: Asset, stage: Stage) -> None:
     """Flagger can roll back to nothing only, not by a step."""
     ramp = ["ramp_25", "ramp_50", "ramp_75", "ramp_100"]
-    failed = asset.to(stage).says("FAIL")
-    assert asset.move("FAIL", failed) == ramp[ramp.index(stage) - 1]
+    failed = asset.to(stage).says("FAIL", asks="step_down")
+    assert asset.move("STEP_DOWN", failed) == ramp[ramp.index(stage) - 1]
+
+
+def test_stepping_down_going_back_to_paper_and_stopping_are_different_moves() -> None:
+    """Flagger has one way down, to nothing: abort, step down and roll back are one word there."""
+    down = {
+        t: MOVES["ramp_75", t].to for t in ("STEP_DOWN", "PAPER", "KILL") if ("ramp_75", t) in MOVES
+    }
+    assert down == {"STEP_DOWN": "ramp_50", "PAPER": "paper", "KILL": "halted"}
+
+
+def test_no_phase_is_skipped_on_the_way_up() -> None:
+    ramp = ["ramp_25", "ramp_50", "ramp_75", "ramp_100"]
+    for (stage, trigger), move in MOVES.items():
+        if move.to in ramp and trigger not in ("STEP_DOWN", "PAPER"):
+            came = ramp.index(stage) if stage in ramp else -1
+            assert ramp.index(move.to) == came + 1
+
+
+def test_one_switch_stops_every_rise_and_no_way_down(asset: Asset) -> None:
+    """Argo has no freeze, and its users ask for windows and for one switch."""
+    advance = asset.to("ramp_50").says("PASS", asks="advance")
+    freeze(asset.store._con, "exchange incident", "Ada", asset.now_ns)
+    with pytest.raises(StoppedLineError, match=r"exchange incident \(Ada\)"):
+        asset.move("PASS", advance)
+    down = asset.says("FAIL", asks="step_down")
+    assert asset.move("STEP_DOWN", down) == "ramp_25"
 
 
 @pytest.mark.parametrize(("stage", "trigger"), list(MOVES))

@@ -20,9 +20,10 @@ class Walk:
         self.now_ns = 1_000
         self.state = store.enroll(AssetSpec(asset="HYPE", capital_usd=1000), self.now_ns)
 
-    def verdict(self, outcome: str, gate: str | None = None) -> str:
+    def verdict(self, outcome: str, gate: str | None = None, **more) -> str:
         self.now_ns += 1
         body = {"gate": gate or self.state.stage, "verdict": outcome, "criteria": [{"value": 0.5}]}
+        body |= more
         return self.store.record_verdict("HYPE", body, self.now_ns)
 
     def approval(self, decision: str) -> str:
@@ -40,7 +41,9 @@ class Walk:
     def step(self, trigger: str) -> AssetState:
         """Move on `trigger` with what it takes, whatever that is."""
         causes = []
-        if trigger.isupper():
+        if trigger in ("STEP_DOWN", "PAPER"):
+            causes.append(self.verdict("FAIL", asks=trigger.lower()))
+        elif trigger.isupper():
             causes.append(self.verdict(trigger if trigger in ("PASS", "FAIL") else "NOT_YET"))
         if trigger.islower():
             causes += [self.verdict("PASS")] if trigger == "approve" else []

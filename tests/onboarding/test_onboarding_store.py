@@ -4,7 +4,9 @@ import sys
 import pytest
 
 from engine.config import AssetSpec
+from engine.onboarding import line
 from engine.onboarding.causes import UncitedMoveError
+from engine.onboarding.line import StoppedLineError
 from engine.onboarding.stages import IllegalMoveError
 from engine.onboarding.store import OnboardingStore, StaleApprovalError, UnknownAssetError
 from engine.store.metrics import Metrics
@@ -70,7 +72,7 @@ def test_the_whole_way_up_renews_the_run_at_paper_and_each_phase(walk):
 
 def test_a_step_down_and_up_again_begins_new_evidence(walk):
     walk.to("ramp_50")
-    assert walk.step("FAIL").run == "hype-a1-ramp_25-v8"
+    assert walk.step("STEP_DOWN").run == "hype-a1-ramp_25-v8"
     assert walk.step("PASS").run == "hype-a1-ramp_50-v9"
 
 
@@ -88,14 +90,69 @@ def test_retuning_and_rearming_begin_a_new_attempt(walk):
     assert (state.stage, state.attempt, state.run) == ("paper", 3, "hype-a3-paper-v12")
 
 
-def test_extending_after_paper_keeps_its_evidence_and_after_live_starts_afresh(walk):
+def test_extending_keeps_papers_evidence_and_coming_back_from_live_starts_afresh(walk):
     walk.to("validation").step("FAIL")
     assert walk.step("extend").run == "hype-a1-paper-v3"
     walk.step("PASS")
     walk.step("approve")
-    walk.step("FAIL")
-    assert walk.state.stage == "stopped"
-    assert walk.step("extend").run == "hype-a1-validation-v10"
+    state = walk.step("PAPER")
+    assert (state.stage, state.attempt, state.run) == ("paper", 2, "hype-a2-paper-v9")
+
+
+@pytest.mark.parametrize("trigger", ["STEP_DOWN", "PAPER"])
+@pytest.mark.parametrize("asks", [None, "advance", "stay", "hold", "step_down", "paper"])
+def test_a_way_down_must_be_the_one_the_ramps_verdict_asks_for(walk, trigger, asks):
+    walk.to("ramp_75")
+    fitting = walk.verdict("FAIL", asks=asks)
+    if asks == trigger.lower():
+        assert walk.move(trigger, [fitting]) is not None
+        walk.store.verify()
+        return
+    with pytest.raises(UncitedMoveError, match=f"FAIL that asks for '{trigger.lower()}'"):
+        walk.move(trigger, [fitting])
+
+
+@pytest.mark.parametrize("asks", ["stay", "hold", "step_down", "paper"])
+def test_a_pass_that_asks_for_something_else_moves_nothing_up(walk, asks):
+    walk.to("ramp_50")
+    with pytest.raises(UncitedMoveError, match=f"cited: PASS asking for '{asks}'"):
+        walk.move("PASS", [walk.verdict("PASS", asks=asks)])
+    assert walk.move("PASS", [walk.verdict("PASS", asks="advance")]) is not None
+
+
+def test_a_stopped_line_keeps_every_capital_from_rising_and_none_from_falling(walk, con):
+    walk.to("prelive")
+    line.freeze(con, "venue upgrade", "Ada", 2)
+    causes = [walk.verdict("PASS"), walk.approval("approve")]
+    with pytest.raises(StoppedLineError, match="venue upgrade \\(Ada\\)"):
+        walk.move("approve", causes)
+    assert walk.store.get("HYPE").stage == "prelive"
+    line.unfreeze(con, "Ada", 3)
+    assert walk.move("approve", causes) is not None  # the answer was not used up
+    walk.to("ramp_75")
+    line.freeze(con, "venue upgrade", "Ada", 4)
+    with pytest.raises(StoppedLineError):
+        walk.move("PASS", [walk.verdict("PASS")])
+    assert walk.step("STEP_DOWN").stage == "ramp_50"
+    assert walk.step("PAPER").stage == "paper"
+    assert walk.step("PASS").stage == "validation"  # paper risks nothing
+    walk.store.verify()
+
+
+def test_the_line_is_stopped_by_a_name_for_a_reason_and_once(con):
+    OnboardingStore(con)
+    assert line.stopped(con) == ""
+    for reason, by, complaint in (("", "Ada", "must say why"), ("x", " ", "must name a person")):
+        with pytest.raises(ValueError, match=complaint):
+            line.freeze(con, reason, by, 1)
+    with pytest.raises(ValueError, match="not stopped"):
+        line.unfreeze(con, "Ada", 1)
+    line.freeze(con, "upgrade", "Ada", 2)
+    assert line.stopped(con) == "upgrade (Ada)"
+    with pytest.raises(ValueError, match="stopped already: upgrade"):
+        line.freeze(con, "again", "Bob", 3)
+    line.unfreeze(con, "Bob", 4)
+    assert line.stopped(con) == ""
 
 
 def test_a_move_seen_too_late_is_none_and_leaves_no_trace(walk, con):

@@ -8,9 +8,11 @@ from engine.onboarding.stages import (
     decisions,
     engine_mode,
     fraction,
+    live_fraction,
     moves,
     needs_person,
     next_move,
+    raises_capital,
     run_id,
 )
 
@@ -24,12 +26,13 @@ TABLE = {
         "approve": "ramp_25",
         "reject": "rejected",
         "hold": "prelive",
+        "FAIL": "stopped",
         "KILL": "stopped",
     },
-    "ramp_25": {"PASS": "ramp_50", "FAIL": "stopped", "KILL": "halted"},
-    "ramp_50": {"PASS": "ramp_75", "FAIL": "ramp_25", "KILL": "halted"},
-    "ramp_75": {"PASS": "ramp_100", "FAIL": "ramp_50", "KILL": "halted"},
-    "ramp_100": {"FAIL": "ramp_75", "KILL": "halted"},
+    "ramp_25": {"PASS": "ramp_50", "PAPER": "paper", "KILL": "halted"},
+    "ramp_50": {"PASS": "ramp_75", "STEP_DOWN": "ramp_25", "PAPER": "paper", "KILL": "halted"},
+    "ramp_75": {"PASS": "ramp_100", "STEP_DOWN": "ramp_50", "PAPER": "paper", "KILL": "halted"},
+    "ramp_100": {"STEP_DOWN": "ramp_75", "PAPER": "paper", "KILL": "halted"},
     "rejected": {},
     "stopped": {"retune": "derive", "extend": "validation", "drop": "rejected"},
     "halted": {"rearm": "paper", "drop": "rejected"},
@@ -48,8 +51,9 @@ def test_every_pair_moves_as_the_table_says_or_is_refused_by_name(stage, trigger
         next_move(stage, trigger)
 
 
-def test_only_retuning_and_rearming_begin_a_new_attempt():
+def test_only_retuning_rearming_and_coming_back_to_paper_begin_a_new_attempt():
     assert {key for key, move in MOVES.items() if move.new_attempt} == {
+        *((stage, "PAPER") for stage in ("ramp_25", "ramp_50", "ramp_75", "ramp_100")),
         ("stopped", "retune"),
         ("halted", "rearm"),
     }
@@ -61,6 +65,15 @@ def test_no_phase_of_the_ramp_is_skipped_upwards():
         if move.to in ramp[1:] and stage in ramp:
             assert ramp.index(move.to) <= ramp.index(stage) + 1
         assert stage in ramp or move.to not in ramp[1:]
+
+
+def test_capital_rises_with_an_approval_or_a_pass_and_falls_by_everything_else():
+    rises = {key for key, move in MOVES.items() if raises_capital(key[0], move.to)}
+    assert rises == {("prelive", "approve")} | {
+        (stage, "PASS") for stage in ("ramp_25", "ramp_50", "ramp_75")
+    }
+    falls = {t for (s, t), move in MOVES.items() if live_fraction(move.to) < live_fraction(s)}
+    assert falls == {"STEP_DOWN", "PAPER", "KILL"}
 
 
 def test_an_asset_on_paper_only_never_leaves_validation_upwards():

@@ -8,7 +8,7 @@ import pytest
 from engine.policy import PolicyError, load_policy
 
 SHIPPED = Path(__file__).resolve().parents[2] / "policy"
-FILES = ("viability", "profiles", "risk", "paper", "ramp", "symbols")
+FILES = ("viability", "profiles", "risk", "paper", "ramp", "monitor", "symbols")
 
 
 @pytest.fixture
@@ -120,6 +120,8 @@ def test_a_row_without_its_reason_is_refused(copy):
         ),
         ("risk", "fraction = 0.10", "fraction = 0.5", "kill_tiers.0.fraction = 0.5"),
         ("ramp", 'direction = "lower"', 'direction = "down"', "'lower'"),
+        ("monitor", 'metric = "edge_calm_bps"', 'metric = "calm"', "a line for edge_calm_bps"),
+        ("monitor", "value = 0.30", "value = 0.10", "0 < warn <= critical must hold"),
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(copy, name, old, new, said):

@@ -143,6 +143,22 @@ def test_the_paper_to_live_gap_and_the_part_of_it_that_the_edge_must_clear():
     assert POLICY.paper.haircut_bps == 2.3
     edge = POLICY.paper.validation_for(["major"]).criteria[0]
     assert (edge.metric, edge.haircut) == ("edge_bps", 2.3)
+    edge = POLICY.paper.validation_for(["major"], 3.1).criteria[0]
+    assert (edge.metric, edge.haircut) == ("edge_bps", 3.1)
+
+
+def test_each_part_of_the_gap_is_believed_within_half_of_itself():
+    assert all(part.sd_bps == part.bps / 2 for part in POLICY.paper.gap)
+    assert POLICY.paper.haircut_sd_bps == pytest.approx(0.687, abs=0.001)
+    lo, hi = POLICY.paper.gap_range_bps
+    assert POLICY.paper.between_assets.sd_bps == round((hi - lo) / 12**0.5, 2)
+    assert POLICY.paper.haircut.assets_to_lower == 3
+
+
+@pytest.mark.parametrize("haircut", [float("nan"), float("inf"), -0.1])
+def test_a_haircut_that_is_not_finite_or_a_bonus_is_refused(haircut):
+    with pytest.raises(ValueError, match=r"haircut_bps = .*: must be finite and >= 0"):
+        POLICY.paper.validation_for(["major"], haircut)
 
 
 @pytest.mark.parametrize(
@@ -179,6 +195,47 @@ def test_ramp_phases(stage, fraction, schedule, hours, criteria):
     found = {name: row[1] for name, row in rows(phase.gate).items()}
     assert criteria.items() <= found.items()
     assert {"edge_bps", "kill_triggers", "fills_last_hour", "filled_orders"} <= set(found)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "steps"),
+    [
+        (
+            "scale",
+            (
+                "scale to full target capital",
+                "consider adding it to the multi-asset pool",
+                "monitor the signals' mutual information for decay",
+            ),
+        ),
+        (
+            "hold",
+            (
+                "hold at the current capital level",
+                "investigate regime-specific failures",
+                "consider parameter adjustments before scaling",
+            ),
+        ),
+        (
+            "reduce",
+            (
+                "reduce capital or remove the asset",
+                "document what went wrong for future reference",
+                "check if market conditions changed (volume dried up, new competitors)",
+            ),
+        ),
+    ],
+)
+def test_the_three_outcomes_of_the_month_are_the_procedures(outcome, steps):
+    assert getattr(POLICY.monitor.month_1, outcome).steps == steps
+
+
+def test_the_reviews_on_live_assets():
+    monitor = POLICY.monitor
+    assert monitor.day_1.loops_hours.value == 3.0
+    assert monitor.month_1.regime_fills.value == 50
+    assert (monitor.decay.warn.value, monitor.decay.critical.value) == (0.15, 0.30)
+    assert (monitor.adjust.high_cost.value, monitor.adjust.near_kill.value) == (0.5, 0.5)
 
 
 def test_native_tokens_and_majors():

@@ -1,10 +1,16 @@
 import pytest
 
+from engine.policy import load_policy
 from engine.review.adjustments import Limits, adjustments
 from engine.review.intervals import Estimate
 from engine.review.scorecard import Attribution, Quoting, Scorecard
 
-LIMITS = Limits(fill_rate_minimum=10.0, capital_usd=1000.0, kill_fraction=0.05)
+LIMITS = Limits(
+    adjust=load_policy().monitor.adjust,
+    fill_rate_minimum=10.0,
+    capital_usd=1000.0,
+    kill_fraction=0.05,
+)
 
 
 def estimate(lo, value, hi):

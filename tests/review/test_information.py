@@ -3,9 +3,16 @@ import math
 import numpy as np
 import pytest
 
-from engine.review.information import Information, decay, information, next_moves
+from engine.policy import load_policy
+from engine.review.information import Information, information, next_moves
+from engine.review.information import decay as fading_of
 
 S = 1_000_000_000
+LIMITS = load_policy().monitor.decay
+
+
+def decay(days, information):
+    return fading_of(days, information, LIMITS)
 
 
 def told(bits, detectable=0.001):

@@ -2,11 +2,17 @@
 
 import pytest
 
+from engine.policy import load_policy
 from engine.review.scorecard import SIGNALS, Scorecard
-from flows.daily import review
+from engine.runners.day_review import DayReview, review_day
 
 HOUR_NS = 3_600_000_000_000
 BEGAN_NS = 1_767_225_600_000_000_000
+POLICY = load_policy()
+
+
+def review(home, asset: str, day: str | None = None) -> DayReview:
+    return review_day(home, asset, POLICY, day)
 
 
 @pytest.fixture

@@ -110,6 +110,13 @@ def test_quoting_without_a_fill_is_a_rate_of_zero_and_no_edge(home, row, run):
     assert (e["fill_rate"], e["fills"], e["edge_bps"], e["as_rate"]) == (0.0, 0, None, None)
 
 
+def test_what_the_last_sample_does_not_know_is_unknown_and_no_older_value(home, row, run):
+    known = row("sample", 1, kappa=1500.0, calibration=0.9)
+    store(home, [("sample", known), ("sample", row("sample", 2, kappa=None, calibration=0.8))])
+    e = ask(home, "evidence", run=run).row(0, named=True)
+    assert (e["kappa"], e["calibration"]) == (None, 0.8)
+
+
 def test_sharpe_needs_24_whole_hours_and_carries_its_standard_error(home, row, run):
     # hourly profits 1, 3, 1, 3, …: mean 2, and over 24 hours a variance of 24/23
     equity = [1000.0]

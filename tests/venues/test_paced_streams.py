@@ -227,7 +227,7 @@ def test_whatever_a_socket_says_becomes_sound_events_or_is_counted(said):
 
 
 def test_a_venue_is_named_by_a_word_a_file_or_a_server():
-    with pytest.raises(ValueError, match="venue must be sim, frames:FILE, mainnet"):
+    with pytest.raises(ValueError, match="choose sim, tape, mainnet"):
         market_stream("nowhere", "BTC")
     with pytest.raises(ValueError, match="asset must be one of"):
         market_stream("sim", "NOTHING")

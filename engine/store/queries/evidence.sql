@@ -1,10 +1,8 @@
 -- What one run has shown: one row, and NULL wherever there is no evidence.
 -- $run: the run.  $since_ns: only what came after this time (default: all).  $capital_usd: the allocation.
 -- Cumulative counters are taken relative to the last sample at or before $since_ns. A fill told twice counts once.
-WITH s_all AS MATERIALIZED (  -- read the run once: the table is wide and holds many
-  SELECT seq, ts_ns, equity_usd, realized_usd, position, quote_s, live_s, gap_s, null_n, null_adverse,
-         actions, filled_orders, own_fills, outcomes, kappa, kappa_confidence, as_progress, kappa_progress,
-         calibration, sigma, spread_ratio
+WITH s_all AS MATERIALIZED (  -- read what is added up once: the table is wide and holds many runs
+  SELECT seq, ts_ns, equity_usd, quote_s, live_s, gap_s, null_n, null_adverse, actions, filled_orders, spread_ratio
   FROM samples WHERE run = $run
 ),
 since AS (SELECT coalesce($since_ns::BIGINT, -9223372036854775807) AS ts_ns),
@@ -23,13 +21,12 @@ s AS NOT MATERIALIZED (  -- cheaper seen again than kept again
 last AS (
   SELECT min(ts_ns) AS first_ns, max(ts_ns) AS last_ns, max(live_s) AS live_s, max(quote_s) AS quote_s, max(gap_s) AS gap_s, max(filled_orders) AS filled_orders,
          max(actions) AS actions, max(null_n) AS null_n, max(null_adverse) AS null_adverse,
-         arg_min(equity_usd, seq) AS first_equity_usd, arg_max(equity_usd, seq) AS equity_usd,
-         arg_max(realized_usd, seq) AS realized_usd, arg_max(position, seq) AS position,
-         arg_max(calibration, seq) AS calibration, arg_max(as_progress, seq) AS as_progress,
-         arg_max(kappa_progress, seq) AS kappa_progress, arg_max(kappa, seq) AS kappa,
-         arg_max(kappa_confidence, seq) AS kappa_confidence, arg_max(sigma, seq) AS sigma,
-         arg_max(own_fills, seq) AS own_fills, arg_max(outcomes, seq) AS outcomes
+         max(seq) AS last_seq, arg_min(equity_usd, seq) AS first_equity_usd, arg_max(equity_usd, seq) AS equity_usd
   FROM s
+),
+newest AS (  -- where things stand: by its number, so that no other row of the run is read
+  SELECT realized_usd, position, calibration, as_progress, kappa_progress, kappa, kappa_confidence, sigma, own_fills, outcomes
+  FROM samples JOIN last ON samples.seq = last.last_seq WHERE run = $run LIMIT 1
 ),
 who AS (SELECT asset, mode FROM samples WHERE run = $run LIMIT 1),
 start AS (SELECT coalesce(base.equity_usd, last.first_equity_usd) AS equity_usd FROM base, last),
@@ -137,10 +134,10 @@ SELECT
   if(last.first_ns IS NULL, NULL, pnl.hours_pnl) AS hours_pnl, last.equity_usd - start.equity_usd AS pnl_usd,
   if(last.first_ns IS NULL, NULL, e.kill_triggers) AS kill_triggers,
   if(last.first_ns IS NULL, NULL, e.loops_broken) AS loops_broken,
-  spread.spread_ratio, last.calibration, last.as_progress, last.kappa_progress, last.kappa, last.kappa_confidence,
-  last.sigma, last.own_fills, last.outcomes,
+  spread.spread_ratio, newest.calibration, newest.as_progress, newest.kappa_progress, newest.kappa, newest.kappa_confidence,
+  newest.sigma, newest.own_fills, newest.outcomes,
   if(last.first_ns IS NULL, NULL, days.positive_days) AS positive_days, if(last.first_ns IS NULL, NULL, days.days) AS days,
   if(last.first_ns IS NULL, NULL, greatest(gap.max_gap_s, 0)) AS max_gap_s, last.gap_s - base.gap_s AS gap_s,
   (SELECT max(drawdown_usd) FROM peak) AS max_drawdown_usd,
-  last.equity_usd, last.realized_usd, last.position, last.actions - base.actions AS actions
-FROM base, last, start, f, m, band, pnl, spread, days, gap, e
+  last.equity_usd, newest.realized_usd, newest.position, last.actions - base.actions AS actions
+FROM base, last, start, f, m, band, pnl, spread, days, gap, e LEFT JOIN newest ON TRUE

@@ -191,6 +191,14 @@ class UserFees(BaseModel):
     userCrossRate: Number  # noqa: N815 - taker
 
 
+class ExchangeStatus(BaseModel):
+    """What we read of ``exchangeStatus``."""
+
+    model_config = WIRE
+
+    time: Annotated[int, Field(gt=0)]  # ms
+
+
 META = TypeAdapter(Meta)
 META_AND_CONTEXTS = TypeAdapter(tuple[Meta, tuple[AssetContext, ...]])
 PERP_DEXS = TypeAdapter(tuple[PerpDex | None, ...])
@@ -200,3 +208,4 @@ SPOT_META = TypeAdapter(SpotMeta)
 L2_BOOK = TypeAdapter(L2Book | None)
 RECENT_TRADES = TypeAdapter(tuple[RecentTrade, ...] | None)
 USER_FEES = TypeAdapter(UserFees)
+EXCHANGE_STATUS = TypeAdapter(ExchangeStatus)

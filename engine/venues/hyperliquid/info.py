@@ -16,7 +16,8 @@ MAINNET_URL = "https://api.hyperliquid.xyz"
 TESTNET_URL = "https://api.hyperliquid-testnet.xyz"
 
 WEIGHT_PER_MIN = 1200  # per IP, shared with whatever else runs on this address
-LIGHT = frozenset({"l2Book", "allMids", "exchangeStatus", "clearinghouseState", "orderStatus"})
+_LIGHT = ("l2Book", "allMids", "exchangeStatus", "clearinghouseState", "orderStatus")
+_WEIGHTS = dict.fromkeys(_LIGHT, 2) | {"userRole": 60}  # everything else 20
 MAX_ANSWER_BYTES = 16 << 20  # the largest seen is 0.2 MB
 
 T = TypeVar("T")
@@ -93,9 +94,9 @@ class InfoClient:
         self._attempts = attempts
         self._sleep = sleep
         self._budget = WeightBudget(WEIGHT_PER_MIN, clock=clock, sleep=sleep)
-        # a proxy from the environment would not reach a server on this machine
-        loopback = parts.hostname in ("127.0.0.1", "localhost", "::1")
-        self._http = httpx.Client(timeout=timeout_s, transport=transport, trust_env=not loopback)
+        self._http = httpx.Client(
+            timeout=timeout_s, transport=transport, trust_env=not is_loopback(url)
+        )
 
     def __enter__(self) -> "InfoClient":
         return self
@@ -109,14 +110,14 @@ class InfoClient:
 
     def meta(self, dex: str = "") -> answers.Meta:
         """Return the universe of a dex."""
-        return self._ask(answers.META, type="meta", dex=dex)
+        return self.ask(answers.META, type="meta", dex=dex)
 
     def meta_and_contexts(
         self, dex: str = ""
     ) -> tuple[answers.Meta, tuple[tuple[answers.Universe, answers.AssetContext], ...]]:
         """Return ``metaAndAssetCtxs``: the universe, and each asset beside its context."""
         request = {"type": "metaAndAssetCtxs", "dex": dex}
-        meta, contexts = self._ask(answers.META_AND_CONTEXTS, **request)
+        meta, contexts = self.ask(answers.META_AND_CONTEXTS, **request)
         if len(contexts) != len(meta.universe):
             raise self._refused(
                 request, f"it has {len(meta.universe)} assets but {len(contexts)} contexts"
@@ -125,37 +126,52 @@ class InfoClient:
 
     def perp_dexs(self) -> tuple[answers.PerpDex, ...]:
         """Return the builder dexes; the main dex (null on the wire) is left out."""
-        listed = self._ask(answers.PERP_DEXS, type="perpDexs")
+        listed = self.ask(answers.PERP_DEXS, type="perpDexs")
         return tuple(dex for dex in listed if dex is not None)
 
     def perp_dex_limits(self, dex: str) -> answers.PerpDexLimits | None:
         """Return a builder dex's caps on open interest, None where it has none."""
-        return self._ask(answers.PERP_DEX_LIMITS, type="perpDexLimits", dex=dex)
+        return self.ask(answers.PERP_DEX_LIMITS, type="perpDexLimits", dex=dex)
 
     def at_open_interest_cap(self, dex: str = "") -> tuple[str, ...]:
         """Return the assets that accept no new open interest now."""
-        return self._ask(answers.NAMES, type="perpsAtOpenInterestCap", dex=dex)
+        return self.ask(answers.NAMES, type="perpsAtOpenInterestCap", dex=dex)
 
     def tokens(self) -> dict[int, str]:
         """Return the spot tokens' names by index (``spotMeta``)."""
-        meta = self._ask(answers.SPOT_META, type="spotMeta")
+        meta = self.ask(answers.SPOT_META, type="spotMeta")
         return {token.index: token.name for token in meta.tokens}
 
     def l2_book(self, coin: str) -> answers.L2Book | None:
         """Return up to 20 levels a side, None for a coin the venue does not know."""
-        return self._ask(answers.L2_BOOK, type="l2Book", coin=coin)
+        return self.ask(answers.L2_BOOK, type="l2Book", coin=coin)
 
     def recent_trades(self, coin: str) -> tuple[answers.RecentTrade, ...]:
         """Return the last public trades."""
-        trades = self._ask(answers.RECENT_TRADES, type="recentTrades", coin=coin) or ()
-        self._budget.take(len(trades) / 20)  # the venue charges per returned item
+        trades = self.ask(answers.RECENT_TRADES, type="recentTrades", coin=coin) or ()
+        self.charge(len(trades))
         return trades
+
+    def charge(self, items: int) -> None:
+        """Spend what the venue asks for the items of a list it returned."""
+        self._budget.take(items / 20)
 
     def user_fees(self, address: str) -> answers.UserFees:
         """Return the fee rates of an account."""
-        return self._ask(answers.USER_FEES, type="userFees", user=address)
+        return self.ask(answers.USER_FEES, type="userFees", user=address)
 
-    def _ask(self, shape: TypeAdapter[T], **request: Any) -> T:
+    def exchange_time_ms(self) -> int:
+        """Return the time of the venue's last block [ms since 1970]."""
+        return self.ask(answers.EXCHANGE_STATUS, type="exchangeStatus").time
+
+    def ask(self, shape: TypeAdapter[T], **request: Any) -> T:
+        """Return the answer to a request, in its shape.
+
+        Raises
+        ------
+        VenueError
+            if there is none, or it has another shape.
+        """
         body = self._post(request)
         try:
             return shape.validate_json(body)
@@ -169,7 +185,7 @@ class InfoClient:
     def _post(self, request: dict[str, Any]) -> bytes:
         status, trouble = None, ""
         for attempt in range(self._attempts):
-            self._budget.take(2 if request["type"] in LIGHT else 20)
+            self._budget.take(_WEIGHTS.get(request["type"], 20))
             status, body, trouble = self._once(request)
             if status == httpx.codes.OK:
                 return body
@@ -202,6 +218,11 @@ class InfoClient:
             f"the answer to {self._name(request)} cannot be used: {problem}; "
             "ask again, and if it stays so the venue has changed its format"
         )
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether a URL is of this machine; a proxy of the environment would not reach it."""
+    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def _remedy(status: int | None) -> str:
