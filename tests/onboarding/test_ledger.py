@@ -81,7 +81,7 @@ def test_the_chain_proves_the_ledger_and_the_story_tells_it(walk, con):
     walk.to("ramp_25")
     ledger.keep(con, measured())
     rows = walk.store.verify().rows
-    assert "gap_bps 2.9" in tell(walk.store.history("HYPE"))[-1].said
+    assert "flattered it by 2.9 ± 0.7 bps" in tell(walk.store.history("HYPE"))[-1].said
     con.execute("UPDATE audit SET body = replace(body, '2.9', '0.9') WHERE kind = 'note'")
     with pytest.raises(AuditError, match="was edited or moved"):
         walk.store.verify()
