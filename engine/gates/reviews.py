@@ -117,10 +117,8 @@ def month_outcome(verdict: Verdict) -> MonthOutcome | None:
     """
     if verdict.passed:
         return "scale"
-    if (
-        verdict.verdict in ("NO_DATA", "ERROR")
-        or not (verdict.hours or 0.0) >= verdict.hours_needed
-    ):
+    too_soon = (verdict.hours or 0.0) < verdict.hours_needed
+    if too_soon or verdict.verdict in ("NO_DATA", "ERROR"):
         return None
     said = {one.metric: one.verdict for one in verdict.criteria}
     regimes = [said[name] for name in map(edge_metric, REGIMES) if name in said]

@@ -267,14 +267,7 @@ def _fill(g: Any, e: Any, post: Any) -> None:
     g.filled_ns = max(g.filled_ns, e.ts_ns)
     if e.ts_ns <= g.rounds.agreed_ns:  # the agreement was an accident
         g.rounds.agreed_ns = 0
-    cloid = _take(g, e)
-    told = tell(post, FILL, cloid, e.ts_ns, g.now_ns)
-    told.side = e.side
-    told.code = e.code
-    told.px = e.px
-    told.sz = e.sz
-    told.id = e.id
-    told.extra = e.extra
+    rounds.pass_on(g, e, post).ref = _take(g, e)
 
 
 @kernel

@@ -112,8 +112,8 @@ def hear(g: Any, e: Any, post: Any) -> None:
 
 
 @kernel
-def pass_on(g: Any, e: Any, post: Any) -> None:
-    """Tell the maker what it is to know as it is."""
+def pass_on(g: Any, e: Any, post: Any) -> Any:
+    """Tell the maker what it is to know as it is; return that."""
     told = tell(post, e.kind, e.ref, e.ts_ns, g.now_ns)
     told.side = e.side
     told.code = e.code
@@ -121,6 +121,7 @@ def pass_on(g: Any, e: Any, post: Any) -> None:
     told.sz = e.sz
     told.id = e.id
     told.extra = e.extra
+    return told
 
 
 @kernel

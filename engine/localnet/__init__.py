@@ -30,9 +30,8 @@ How to use it
   changed), and per user in lower case ``order_updates``, ``fills`` (``userFills``, and ``fills`` of
   channel ``user``), ``fundings`` (``userFundings``), ``events`` (channel ``user``: ``funding``,
   ``liquidation``, ``nonUserCancel``), ``ledger`` (``userNonFundingLedgerUpdates``),
-  ``notifications``. Accounts of
-  the house hear nothing. Snapshots on subscribing are answers of ``info``: ``userFills``,
-  ``recentTrades`` (30), ``l2Book``.
+  ``notifications``. Accounts of the house hear nothing. Snapshots on subscribing are answers of
+  ``info``: ``userFills``, ``recentTrades`` (30), ``l2Book``.
 - `Exchange.info(question)` answers a body of ``/info``, and what the periodic streams repeat
   (``allMids``, ``metaAndAssetCtxs``, ``clearinghouseState``, ``webData2``, ``activeAssetData``).
   `digits.MalformedError` means 422, `meta_answers.UnanswerableError` 500 ``null``. For streams

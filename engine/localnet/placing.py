@@ -79,7 +79,11 @@ def adopt(
 
 
 def execute(floor: Floor, asset: Asset, order: Order) -> Json | Refusal:
-    """Let an order trade and rest as its time in force says."""
+    """Let an order trade and rest as its time in force says.
+
+    One that does both is answered with ``resting``; what the venue answers is not published, and
+    fills are to be taken from the stream.
+    """
     if order.tif == "Alo" and floor.books[asset.id].crossing(order.is_buy, order.px):
         bid, ask = floor.books[asset.id].touch()
         touch = (text(row[0] if row else 0, asset.px_decimals) for row in (bid, ask))

@@ -20,10 +20,12 @@ _OUTCOMES: Final[dict[Trigger, tuple[str, ...]]] = {
     "KILL": ("PASS", "FAIL", "NOT_YET", "NO_DATA", "ERROR"),
     "approve": ("PASS",),
 }
-# What a verdict of the ramp must ask for beside. Verdicts from before it asked for anything, and
-# those of other gates, justify a PASS by themselves.
+# What a verdict must ask for beside. Those of gates, and of the ramp from before it asked for
+# anything, ask for nothing; a review asks to stay, and justifies no move at all.
 _ASKS: Final[dict[Trigger, tuple[str | None, ...]]] = {
     "PASS": ("advance", None),
+    "FAIL": (None,),
+    "approve": ("advance", None),
     "STEP_DOWN": ("step_down",),
     "PAPER": ("paper",),
 }

@@ -57,7 +57,7 @@ def record_gap(home: Home, state: AssetState, cause: str, now_ns: int) -> Measur
         if runs is None or ledger.kept(metrics.con, state.asset, state.attempt):
             return None
         gap = _gap(metrics, *runs)
-        if gap is None:
+        if gap is None or not gap.se > 0.0:  # hours that are all alike were never lived
             return None
         measured = Measured(
             asset=state.asset,

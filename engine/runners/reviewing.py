@@ -155,26 +155,32 @@ def _week(about: _About, metrics: Metrics) -> Verdict:
 
 
 def _month(about: _About, metrics: Metrics, runs: Sequence[str]) -> Verdict:
-    import polars as pl
-
     month = about.policy.monitor.month_1
     if not runs:
         return _judge(about, month.gate_for(()), {}, None, {})
     hours = [metrics.query("evidence", run=run)["hours"].item() for run in runs]
-    each = [(_judged(metrics, run), metrics.query("regime_blocks", run=run)) for run in runs]
-    regimes: dict[Regime, Blocks] = {}
-    for level, name in enumerate(REGIMES):
-        parts = [told.filter(pl.col("regime") == level) for _, told in each]
-        joined = [_joined(judged, part) for (judged, _), part in zip(each, parts, strict=True)]
-        regimes[name] = _numbers(pl.concat(joined))
+    lived = [one for one in hours if one is not None]
+    blocks, regimes = _month_blocks(metrics, runs)
     seen = judged_regimes(regimes, month.regime_fills.value)
     gate = month.gate_for(seen)
-    blocks = _numbers(pl.concat([judged for judged, _ in each]))
     sums = month_sums(blocks, {name: regimes[name] for name in seen})
     evidence = values(sums) | {"regimes": float(len(seen))}
-    lived = [one for one in hours if one is not None]
     verdict = _judge(about, gate, evidence, sum(lived) if lived else None, sure_of(gate, sums))
     return _with_steps(verdict, about.policy)
+
+
+def _month_blocks(metrics: Metrics, runs: Sequence[str]) -> tuple[Blocks, dict[Regime, Blocks]]:
+    """Return the judged hours of several runs, one after the other: in all, and by regime."""
+    import polars as pl
+
+    judged = [_judged(metrics, run) for run in runs]
+    told = [metrics.query("regime_blocks", run=run) for run in runs]
+    regimes: dict[Regime, Blocks] = {}
+    for level, name in enumerate(REGIMES):
+        pairs = zip(judged, told, strict=True)
+        each = [_joined(hours, part.filter(pl.col("regime") == level)) for hours, part in pairs]
+        regimes[name] = _numbers(pl.concat(each))
+    return _numbers(pl.concat(judged)), regimes
 
 
 def _with_steps(verdict: Verdict, policy: Policy) -> Verdict:
@@ -216,9 +222,8 @@ def _judged(metrics: Metrics, run: str | None) -> "pl.DataFrame":
 
 def _joined(judged: "pl.DataFrame", told: "pl.DataFrame") -> "pl.DataFrame":
     """Return `told` at the judged hours, zero where it says nothing."""
-    return (
-        judged.select("hour").join(told, on="hour", how="left", maintain_order="left").fill_null(0)
-    )
+    hours = judged.select("hour")
+    return hours.join(told, on="hour", how="left", maintain_order="left").fill_null(0)
 
 
 def _numbers(frame: "pl.DataFrame") -> Blocks:

@@ -77,12 +77,13 @@ def story(home: Home, asset: str) -> dict[str, Any]:
     """
     with onboarding(home) as store:
         state, entries = store.get(asset), store.history(asset)
-    looks: dict[tuple[str, int], dict[str, Any]] = {}
+    looks: dict[tuple[str, int, str], dict[str, Any]] = {}
     for entry in entries:
         if entry.kind == "verdict":
-            key = entry.body["stage"], entry.body["version"]
+            said = entry.body["verdict"]
+            key = entry.body["stage"], entry.body["version"], said["gate"]
             number = looks[key]["looks"] + 1 if key in looks else 1
-            looks[key] = {"stage": key[0], "looks": number, **entry.body["verdict"]}
+            looks[key] = {"stage": key[0], "looks": number, **said}
     moves = [_transition(e.body, e.ts_ns) for e in entries if e.kind == "transition"]
     return {
         "stage": state.stage,

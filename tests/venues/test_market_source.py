@@ -84,7 +84,7 @@ def test_servers_are_named_or_given_by_url():
 
 @pytest.mark.parametrize("venue", ["binance", "main net", "", "localhost:3001"])
 def test_an_unknown_venue_is_refused_with_the_choices(venue):
-    with pytest.raises(ValueError, match="choose sim, tape, mainnet, testnet, or the URL"):
+    with pytest.raises(ValueError, match="choose sim, tape, mainnet, testnet, the URL"):
         market_source(venue)
 
 
