@@ -114,7 +114,7 @@ MUTANTS = (
     Mutant(
         "a position that agrees settles at once",
         "rounds.py",
-        "    if r.agreed_ns > 0 and g.now_ns - r.agreed_at_ns > LATE_NS:\n",
+        "    if r.agreed_ns > 0 and g.venue_ns - r.agreed_ns > LATE_NS:\n",
         "    if r.agreed_ns > 0:\n",
     ),
     Mutant(

@@ -138,7 +138,7 @@ def _ramps(size: Size) -> Iterator[str]:
         "live edge, bps",
         "naive",
         "**ours**",
-        "ours, money budgets on the account too",
+        "ours, money charged to the account",
     )
     for name, dependence, edge, budget in _ramp_cases():
         results = ramps(dependence, edge, budget, size.ramped, SEED + 4)

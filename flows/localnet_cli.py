@@ -39,6 +39,7 @@ def localnet(
     latency_ms: Annotated[float, typer.Option(help="Median of one way [ms].")] = 60.0,
     news_ms: Annotated[float, typer.Option(help="From a block to its news [ms].")] = 200.0,
     book_ms: Annotated[float, typer.Option(help="Period of the 20-level book [ms].")] = 5400.0,
+    idle_s: Annotated[float, typer.Option(help="A silent socket closes after [s].")] = 60.0,
     ip_limits: Annotated[bool, typer.Option(help="Weight and sockets of an IP.")] = True,
 ) -> None:
     """Serve Hyperliquid's and Binance's protocols on loopback until interrupted."""
@@ -47,7 +48,12 @@ def localnet(
     from engine.runners.localnet.settings import Settings
 
     settings = Settings(
-        seed=seed, latency_ms=latency_ms, news_ms=news_ms, book_ms=book_ms, ip_limits=ip_limits
+        seed=seed,
+        latency_ms=latency_ms,
+        news_ms=news_ms,
+        book_ms=book_ms,
+        idle_s=idle_s,
+        ip_limits=ip_limits,
     )
     options = Options(
         folder=state,

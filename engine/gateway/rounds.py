@@ -59,7 +59,7 @@ def drop(g: Any) -> None:
 def look(g: Any, post: Any) -> None:
     """Begin a round where one is due, or drop one that is not answered."""
     r = g.rounds
-    if r.agreed_ns > 0 and g.now_ns - r.agreed_at_ns > LATE_NS:
+    if r.agreed_ns > 0 and g.venue_ns - r.agreed_ns > LATE_NS:
         _settle(g, r.agreed_ns, post)
         r.agreed_ns = 0
     if r.step != IDLE and g.now_ns - r.asked_ns > ANSWER_NS:
@@ -206,7 +206,6 @@ def _where(g: Any, e: Any, post: Any) -> None:
     agrees = is_known and abs(e.sz - g.position) <= g.limits.half_lot
     if agrees and r.agreed_ns == 0:
         r.agreed_ns = e.ts_ns
-        r.agreed_at_ns = g.now_ns
     elif is_known and not agrees and not r.is_full:
         want(g)
     if is_asked:

@@ -34,7 +34,6 @@ class Rounds:
     is_wanted: i8  # another full one, as soon as this one is over
     told_ns: i8  # the venue's time up to which all fills were told
     agreed_ns: i8  # the venue's time at which its position was ours; 0 where that is in doubt
-    agreed_at_ns: i8  # when we heard so
     saw_old: i8  # orders of an earlier process were listed
     questions: i8  # ever
 

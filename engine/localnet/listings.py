@@ -1,8 +1,8 @@
 """The universe the exchange starts with, and universes read from recorded ``meta`` answers.
 
-The default has what the official SDK's examples name (BTC, ETH, OP, ``test:ABC``, spot ``@8``),
-the assets of the simulated market, and builder dexs with and without USDC as collateral. Margin
-tables and flags are the venue's of 30 September 2026; prices are round.
+The default has what the official SDK's examples name (BTC, ETH, OP, ``test:ABC``, spot ``@1`` and
+``@8``), the assets of the simulated market, and builder dexs with and without USDC as collateral.
+Margin tables and flags are the venue's of 30 September 2026; prices are round.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -57,6 +57,7 @@ TOKENS = (
 )
 PAIRS = (
     PairSpec(index=0, base=1, canonical=True),
+    PairSpec(index=1, base=235),
     PairSpec(index=8, base=360),
     PairSpec(index=107, base=150),
 )

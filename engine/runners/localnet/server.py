@@ -25,6 +25,7 @@ from engine.runners.localnet.market import Ahead
 from engine.runners.localnet.session import Venue
 from engine.runners.localnet.settings import Settings, Way
 from engine.runners.localnet.setup import Setup, new_setup, read_setup, write_setup
+from engine.runners.stopping import stop_signals
 
 HOST = "127.0.0.1"
 LOOK_S = 0.1
@@ -93,7 +94,8 @@ class Server:
             )
             self._uvicorn = uvicorn.Server(config)
             opened(f"http://{HOST}:{door.getsockname()[1]}")
-            asyncio.run(self._uvicorn.serve(sockets=[door]))
+            with stop_signals():  # uvicorn raises what it caught once more when it is done
+                asyncio.run(self._uvicorn.serve(sockets=[door]))
         if self._failure is not None:
             raise self._failure  # what is in memory may be half done; what is written is not
         self.chain.save()
