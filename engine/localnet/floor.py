@@ -52,6 +52,13 @@ class Block:
     notifications: dict[str, list[str]] = field(default_factory=dict)
 
 
+def block_hash(height: int) -> str:
+    """Return a block's hash; before the first one there is none."""
+    if not height:
+        return ZERO_HASH
+    return "0x" + hashlib.blake2b(b"%d" % height, digest_size=32).hexdigest()
+
+
 class Floor:
     """State, books and the block that is being made."""
 
@@ -70,7 +77,8 @@ class Floor:
         for order in sorted(resting, key=attrgetter("place")):
             self.books[order.asset].side(order.is_buy).add(order)
             self._count(order, order.sz)
-        self.block = Block(state.time, state.height, ZERO_HASH)
+        # what comes before the next block belongs to the last one, also after a restart
+        self.block = Block(state.time, state.height, block_hash(state.height))
 
     def begin(self, time: int) -> Block:
         """Start the next block."""
@@ -78,8 +86,7 @@ class Floor:
             self.rates.clear()
         self.state.time = time
         self.state.height += 1
-        digest = hashlib.blake2b(b"%d" % self.state.height, digest_size=32).hexdigest()
-        self.block = Block(time, self.state.height, "0x" + digest)
+        self.block = Block(time, self.state.height, block_hash(self.state.height))
         return self.block
 
     def account(self, address: str) -> Account:
