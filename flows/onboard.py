@@ -6,7 +6,7 @@ twice, or not run for a day: where the asset stands is in the store, and the nex
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,7 +26,7 @@ from tasks.derive import derive_config
 from tasks.evidence import collect_evidence
 from tasks.gates import judge_gate, judge_prelive
 from tasks.haircut import record_gap
-from tasks.market import judge_viability, measure_market
+from tasks.market import judge_viability, measure_from_paper, measure_market
 from tasks.notify import notify
 from tasks.stages import enroll, move, read_state, record
 
@@ -36,12 +36,16 @@ Ask = Callable[[AssetState, list[str]], str]
 
 @dataclass(frozen=True)
 class Finding:
-    """What the work of a stage has shown, and the move it asks for, if any."""
+    """What the work of a stage has shown, and the move it asks for, if any.
+
+    `causes` are the ids of other verdicts, recorded already, that justify the move beside this one.
+    """
 
     verdict: Verdict
     trigger: Trigger | None
     changes: dict[str, Any] = field(default_factory=dict)
     checklist: tuple[ChecklistItem, ...] = ()
+    causes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,8 @@ def advance(home: Home, spec: AssetSpec, now_ns: int, ask: Ask = request) -> Ste
     cause = record(home, state, finding.verdict)
     publish(state, finding.verdict, finding.checklist)
     trigger = finding.trigger
-    if trigger and moves(state.stage, trigger, paper_only=state.paper_only):
+    paper_only = finding.changes.get("paper_only", state.paper_only)
+    if trigger and moves(state.stage, trigger, paper_only=paper_only):
         return _move(home, state, finding, trigger, cause, now_ns)
     if state.stage == "prelive" and finding.verdict.passed:
         return _person(home, state, finding.verdict, [cause], now_ns, ask)
@@ -140,6 +145,23 @@ def _trade(home: Home, state: AssetState, now_ns: int) -> Finding:
     return Finding(verdict, "KILL" if shown.values["kill_triggers"] else _trigger(verdict))
 
 
+def _validate(home: Home, state: AssetState, now_ns: int) -> Finding:
+    """Judge what its engine has shown on paper, and whether it may leave it.
+
+    Where viability has allowed paper only, it is judged again by what paper has seen of the market.
+    """
+    finding = _trade(home, state, now_ns)
+    if finding.trigger != "PASS" or not state.paper_only:
+        return finding
+    facts = measure_from_paper(home, state, now_ns)
+    report = judge_viability(facts, state.spec.capital_usd)
+    cause = record(home, state, report.verdict)
+    if report.decision == "proceed":
+        return replace(finding, changes={"paper_only": False}, causes=(cause,))
+    words = f"{finding.verdict.words} On paper only: {report.reason}"
+    return replace(finding, verdict=finding.verdict.model_copy(update={"words": words}))
+
+
 ASKED: dict[str, Trigger] = {"advance": "PASS", "step_down": "STEP_DOWN", "paper": "PAPER"}
 
 
@@ -170,7 +192,7 @@ WORK: dict[Stage, Callable[[Home, AssetState, int], Finding]] = {
     "viability": _study,
     "derive": _derive,
     "paper": _trade,
-    "validation": _trade,
+    "validation": _validate,
     "prelive": check,
     "ramp_25": _trade,
     "ramp_50": _trade,
@@ -183,7 +205,8 @@ def _move(
     home: Home, state: AssetState, finding: Finding, trigger: Trigger, cause: str, now_ns: int
 ) -> Step:
     try:
-        after = move(home, state, trigger, [cause], now_ns, finding.changes)
+        causes = [cause, *finding.causes]
+        after = move(home, state, trigger, causes, now_ns, finding.changes)
     except StoppedLineError as error:  # since it was judged
         return Step(state, state, finding.verdict, str(error))
     if after is None:

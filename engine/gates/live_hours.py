@@ -16,7 +16,7 @@ Blocks = Mapping[str, Array]  # columns of the store's ``evidence_blocks``
 class Pace(NamedTuple):
     """How an asset fills at full capital.
 
-    Fills an hour, the size of the mean fill [USD], and the standard deviation of a fill's edge
+    Fills an hour of market data, the size of the mean fill [USD], and the standard deviation of a fill's edge
     [bps]. Fills weigh by their size: one twice as large as the mean counts as two.
     """
 
@@ -27,15 +27,16 @@ class Pace(NamedTuple):
 
 def pace(blocks: Blocks) -> Pace | None:
     """Return the pace of paper's hours; None where it is not known: no fills, or all the same."""
-    names = ("markouts", "notional_usd", "edge_usd_bps", "edge_usd_bps_sq")
-    fills, usd, edge, squares = (float(blocks[name].sum()) for name in names)
-    if not (np.isfinite([fills, usd, edge, squares]).all() and fills > 0 and usd > 0):
+    names = ("markouts", "notional_usd", "edge_usd_bps", "edge_usd_bps_sq", "live_s")
+    fills, usd, edge, squares, live_s = (float(blocks[name].sum()) for name in names)
+    known = np.isfinite([fills, usd, edge, squares, live_s]).all()
+    if not (known and min(fills, usd, live_s) > 0):
         return None
     fill_usd = usd / fills
     variance = squares / fill_usd**2 / fills - (edge / usd) ** 2
     if not variance > 0:
         return None
-    return Pace(fills / len(blocks["markouts"]), fill_usd, variance**0.5)
+    return Pace(3600 * fills / live_s, fill_usd, variance**0.5)
 
 
 def edge_budget(paced: Pace, policy: DrawdownPolicy) -> float:

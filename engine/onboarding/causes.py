@@ -70,6 +70,33 @@ def check(
         _check_verdict(con, found.values(), here, trigger)
 
 
+def lifts(changes: Mapping[str, Any]) -> bool:
+    """Say whether a move lets an asset leave paper that was allowed on paper only."""
+    return changes.get("paper_only") is False
+
+
+def check_lift(con: "DuckDBPyConnection", here: Standing, causes: Sequence[str]) -> None:
+    """Check that among `causes`, checked already, is a viability that has passed.
+
+    Raises
+    ------
+    UncitedMoveError
+        if there is none.
+    """
+    if not any(justifies_lift(entry) for entry in audit.find(con, causes).values()):
+        raise UncitedMoveError(
+            f"{here}: paper_only can be lifted by a viability verdict PASS alone; cite its id"
+        )
+
+
+def justifies_lift(entry: audit.Entry) -> bool:
+    """Say whether a row of the audit lets an asset leave paper."""
+    if entry.kind != "verdict":
+        return False
+    said = entry.body["verdict"]
+    return (said["gate"], said["verdict"]) == ("viability", "PASS")
+
+
 def _check_unspent(con: "DuckDBPyConnection", entry: audit.Entry | None) -> None:
     if entry is None or entry.kind != "approval":
         return

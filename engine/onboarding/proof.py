@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from engine.onboarding.approvals import digest
 from engine.onboarding.audit import AuditError, Entry
-from engine.onboarding.causes import justifies
+from engine.onboarding.causes import justifies, justifies_lift, lifts
 from engine.onboarding.stages import Stage
 
 _START: Final = ("viability", 1)
@@ -102,6 +102,8 @@ def _check_transition(entry: Entry, seen: _Seen, used: set[str]) -> set[str]:
     ruled = trigger == "PASS" and any(v.get("asks") for v in said)
     if (ruled or trigger in _DOWN) and not any(justifies(trigger, v) for v in said):
         raise _wrong(entry, f"cites no verdict that asks for {trigger!r}")
+    if lifts(entry.body["changes"]) and not any(c and justifies_lift(c) for c in causes):
+        raise _wrong(entry, "lets the asset leave paper without a viability that has passed")
     return {c.id for c in cited}
 
 

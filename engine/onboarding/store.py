@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from engine.config import AssetSpec, MakerConfig
 from engine.onboarding import approvals, audit, line, proof
 from engine.onboarding.approvals import StaleApprovalError
-from engine.onboarding.causes import Standing, check
+from engine.onboarding.causes import Standing, check, check_lift, lifts
 from engine.onboarding.line import StoppedLineError
 from engine.onboarding.stages import (
     Move,
@@ -200,7 +200,8 @@ class OnboardingStore:
         now_ns : [ns]
             the time of the move.
         **changes
-            ``facts``, ``config`` or ``paper_only``, set together with the stage.
+            ``facts``, ``config`` or ``paper_only``, set together with the stage; that an asset may
+            leave paper cites a viability that has passed.
 
         Raises
         ------
@@ -216,10 +217,12 @@ class OnboardingStore:
             state = self.get(asset)
             if (state.stage, state.version) != (stage, version):
                 return None
-            move = next_move(stage, trigger, paper_only=state.paper_only)
+            move = next_move(stage, trigger, paper_only=changes.get("paper_only", state.paper_only))
             if raises_capital(stage, move.to) and (why := line.stopped(self._con)):
                 raise StoppedLineError(f"{_standing(state)}: the line is stopped: {why}")
             check(self._con, _standing(state), trigger, causes)
+            if lifts(changes):
+                check_lift(self._con, _standing(state), causes)
             if trigger.islower():
                 about = _standing(state), _config_hash(state)
                 approvals.check_use(self._con, *about, trigger, causes, now_ns)

@@ -118,10 +118,14 @@ def _certain(state: AssetState, gate: GatePolicy, blocks: "pl.DataFrame") -> dic
 
 def usable(blocks: "pl.DataFrame") -> Blocks:
     """Return the columns of the hours that count: over, warm, and without a gap."""
-    hours = blocks.filter(blocks["whole"] & blocks["warm"] & ~blocks["gap"])
+    return columns(blocks.filter(blocks["whole"] & blocks["warm"] & ~blocks["gap"]))
+
+
+def columns(blocks: "pl.DataFrame") -> Blocks:
+    """Return the columns of hours, as numbers."""
     return {
-        name: hours[name].to_numpy().astype(float)
-        for name, kind in hours.schema.items()
+        name: blocks[name].to_numpy().astype(float)
+        for name, kind in blocks.schema.items()
         if kind.is_numeric()
     }
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.gates.bounds import Bounds
 from engine.gates.holds import holding
-from engine.gates.live_hours import Hours, Live, pace
+from engine.gates.live_hours import Hours, Live, Pace, pace
 from engine.gates.ramp import rule_on
 from engine.gates.verdict import Verdict
 from engine.onboarding.audit import Entry
@@ -16,7 +16,7 @@ from engine.onboarding.stages import engine_mode, fraction, live_fraction
 from engine.onboarding.store import AssetState, OnboardingStore
 from engine.policy import Policy
 from engine.runners.gap_ledger import haircut_for, live_gap
-from engine.runners.judging import Shown, judge_stage, usable
+from engine.runners.judging import Shown, columns, judge_stage, usable
 from engine.store.home import Home
 from engine.store.metrics import Metrics
 
@@ -88,7 +88,7 @@ def judge_ramp(
     live = Live(
         earlier=tuple(_hours(blocks, share) for blocks, share in ramp.earlier),
         present=_hours(shown.blocks, fraction(state.stage)),
-        paced=pace(usable(ramp.paper)),
+        paced=_pace(ramp.paper),
         step_downs=ramp.step_downs,
         holds=holding(
             policy.ramp,
@@ -100,6 +100,12 @@ def judge_ramp(
         capital_usd=state.spec.capital_usd,
     )
     return rule_on(verdict, state.stage, live, policy.ramp)
+
+
+def _pace(paper: "pl.DataFrame") -> Pace | None:
+    """Return the pace of the hours that count; where paper took minutes, of all there is."""
+    counting = paper.filter(paper["whole"])
+    return pace(usable(counting) if len(counting) else columns(paper))
 
 
 def _hours(blocks: "pl.DataFrame", share: float) -> Hours:

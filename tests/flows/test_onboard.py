@@ -1,12 +1,14 @@
 """One step of an onboarding: each path through the gates, on a real API and a real store."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from prefect import flow
 
 from engine.config import AssetSpec
+from engine.derive.facts import MarketFacts
 from engine.gates.verdict import Verdict
 from engine.onboarding.audit import Entry
 from engine.onboarding.stages import Stage
@@ -15,6 +17,7 @@ from engine.runners.ramping import course
 from engine.runners.standing import onboarding, release_line, stop_line
 from engine.store.home import Home
 from flows.onboard import Step, advance
+from tasks import market
 from tasks.stages import read_state
 
 NOW_NS = 1_767_900_000_000_000_000
@@ -95,10 +98,48 @@ def test_a_losing_edge_stops_validation_and_asks_a_person(
     assert "asked about stopped" in step().words
 
 
-def test_a_paper_only_asset_never_reaches_prelive(put_at: Put, show: Show, step: Any) -> None:
+@pytest.fixture
+def at_the_venue(facts: MarketFacts, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let a server tell facts of this moment, a second of books and no more."""
+
+    def tell(**changes: Any) -> None:
+        now = facts.model_copy(update={"hours_observed": 0.002, "volume_hours": 24.0} | changes)
+        source = SimpleNamespace(facts=lambda *_: now)
+        monkeypatch.setattr(market, "market_source", lambda *_, **__: source)
+
+    return tell
+
+
+def test_an_asset_on_paper_only_leaves_paper_when_a_day_of_it_was_seen_and_is_viable(
+    home: Home, put_at: Put, show: Show, step: Any, at_the_venue: Callable[..., None]
+) -> None:
+    at_the_venue(spread_bps=2.0)  # the moment's; paper has seen 10 bps for three days
+    show(put_at("validation", viability="PAPER_ONLY"), hours=72.5)
+    done = step()
+    assert (done.after.stage, done.after.paper_only) == ("prelive", False)
+    said = {e["verdict"]["gate"]: e["verdict"]["verdict"] for e in history(home, "verdict")}
+    assert said["viability"] == said["validation"] == "PASS"
+    assert len(history(home, "transition")[-1]["causes"]) == 2
+    with onboarding(home) as store:
+        store.verify()
+
+
+@pytest.mark.parametrize(
+    "facts_now", [{"day_volume_usd": 0.8e6}, {"day_volume_usd": 0.1e6}, {"day_volume_usd": None}]
+)
+def test_an_asset_on_paper_only_stays_there_while_its_market_is_not_viable(
+    put_at: Put,
+    show: Show,
+    step: Any,
+    at_the_venue: Callable[..., None],
+    facts_now: dict[str, Any],
+) -> None:
+    at_the_venue(**facts_now)
     show(put_at("validation", viability="PAPER_ONLY"), hours=72.5)
     done = step()
     assert (done.verdict.verdict, done.after.stage) == ("PASS", "validation")
+    assert "On paper only:" in done.words
+    assert done.after.paper_only
 
 
 def test_a_kill_on_paper_stops_and_a_kill_live_halts(

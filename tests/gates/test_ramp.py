@@ -200,8 +200,11 @@ def test_pace_is_of_paper_hours_and_unknown_where_nothing_varies():
         "notional_usd": np.array([600.0, 1200.0, 0.0]),
         "edge_usd_bps": np.array([600.0, 1200.0, 0.0]),
         "edge_usd_bps_sq": np.array([10 * 3600.0 * 101, 20 * 3600.0 * 101, 0.0]),
+        "live_s": np.full(3, 3600.0),
     }
     assert pace(blocks) == pytest.approx((10.0, 60.0, 10.0))
+    half = blocks | {"live_s": np.full(3, 1800.0)}
+    assert pace(half) == pytest.approx((20.0, 60.0, 10.0)), "an hour of market data, not of a clock"
     still = blocks | {"edge_usd_bps_sq": blocks["markouts"] * 3600.0}
     assert pace(still) is None
     for broken in (0.0, math.nan, math.inf):

@@ -289,6 +289,19 @@ def test_paper_only_comes_from_viability_and_ends_at_validation(walk):
     assert walk.store.get("HYPE").stage == "validation"
 
 
+def test_paper_only_is_lifted_by_a_viability_that_has_passed_and_by_nothing_else(walk):
+    walk.step("PAPER_ONLY")
+    walk.to("validation")
+    passed, lift = walk.verdict("PASS"), {"paper_only": False}
+    for causes in ([passed], [passed, walk.verdict("NOT_YET", gate="viability")]):
+        with pytest.raises(UncitedMoveError, match="viability verdict PASS alone"):
+            walk.move("PASS", causes, **lift)
+    assert walk.store.get("HYPE").paper_only
+    moved = walk.move("PASS", [passed, walk.verdict("PASS", gate="viability")], **lift)
+    assert (moved.stage, moved.paper_only) == ("prelive", False)
+    walk.store.verify()
+
+
 def test_the_kill_switch_needs_a_verdict_but_not_a_good_one(walk):
     walk.to("ramp_75")
     with pytest.raises(UncitedMoveError):
