@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import tomlkit
 import yaml
@@ -199,8 +200,9 @@ def stage_of(folder: Path, minutes: float, speed: float, **how: Any) -> Iterator
     """Start everything there is, in a folder; yield the story that can be lived there."""
     home = Home(folder / "home")
     write_policy(folder / "policy", minutes, **how)
-    os.environ |= {"GANGWAY_HOME": str(home.root), "GANGWAY_POLICY": str(folder / "policy")}
+    where = {"GANGWAY_HOME": str(home.root), "GANGWAY_POLICY": str(folder / "policy")}
     with ExitStack() as stack:
+        stack.enter_context(patch.dict(os.environ, where))
         state = ["--state", str(folder / "exchange"), "--assets", ASSET, "--speed", str(speed)]
         words = ["localnet", "--port", "0", "--desk", str(CAPITAL_USD), *state, "--no-ip-limits"]
         _start(stack, folder, "localnet", *words)

@@ -305,11 +305,12 @@ def up(
     home: HomeDir = None,
     port: Annotated[int, typer.Option(help="Loopback port of the pages.")] = 4200,
     speed: Annotated[float, typer.Option(help="Simulated time over real time.")] = 60.0,
+    i_mean_mainnet: Annotated[bool, typer.Option(help="Real money is at stake.")] = False,
 ) -> None:
     """Start server, worker and engine host on loopback, and print where approvals wait."""
     from flows.up import up as bring_up
 
-    bring_up(home or Path("var"), port, speed, say=typer.echo)
+    bring_up(home or Path("var"), port, speed, mean_mainnet=i_mean_mainnet, say=typer.echo)
 
 
 def _explain(error: Exception) -> str:

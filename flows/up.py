@@ -26,6 +26,7 @@ class Stack:
     port: int = 4200
     speed: float = 60.0
     config: Path = ROOT / "prefect.yaml"
+    mean_mainnet: bool = False
     say: Say = print
     children: list[Child] = field(default_factory=list)
 
@@ -52,8 +53,9 @@ class Stack:
             self._run("deploy", "flows.deploy", "--alone")
             self.say(f"deployed  {self.config.name}")
             self._spawn("worker", "prefect", "worker", "start", "--pool", POOL, "--name", POOL)
-            speed = ["--speed", str(self.speed)]
-            self._spawn("engines", "engine.runners.host", "--home", str(self.home), *speed)
+            how = ["--home", str(self.home), "--speed", str(self.speed)]
+            how += ["--i-mean-mainnet"] if self.mean_mainnet else []
+            self._spawn("engines", "engine.runners.host", *how)
         except BaseException:
             self.stop()
             raise
@@ -103,7 +105,14 @@ class Stack:
             raise RuntimeError(f"{name} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
 
 
-def up(home: Path, port: int = 4200, speed: float = 60.0, say: Say = print) -> None:
+def up(
+    home: Path,
+    port: int = 4200,
+    speed: float = 60.0,
+    *,
+    mean_mainnet: bool = False,
+    say: Say = print,
+) -> None:
     """Run Gangway on this machine until SIGINT or SIGTERM.
 
     Parameters
@@ -114,6 +123,8 @@ def up(home: Path, port: int = 4200, speed: float = 60.0, say: Say = print) -> N
         loopback port of the server and its pages.
     speed
         how many times faster than the clock the simulated venue runs.
+    mean_mainnet
+        whether engines may send orders to mainnet.
     say
         receives one line per thing that happens.
 
@@ -122,7 +133,7 @@ def up(home: Path, port: int = 4200, speed: float = 60.0, say: Say = print) -> N
     ValueError
         if the port is taken or there is nothing to deploy.
     """
-    stack = Stack(home.resolve(), port, speed, say=say)
+    stack = Stack(home.resolve(), port, speed, mean_mainnet=mean_mainnet, say=say)
     try:
         stack.start()  # interrupted here, it takes down what it has brought up
         with stop_signals() as stop:
