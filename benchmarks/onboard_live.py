@@ -22,7 +22,7 @@ from unittest.mock import patch
 import tomlkit
 import yaml
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.filters import FlowRunFilter
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from engine.onboarding.stages import fraction
@@ -57,6 +57,7 @@ ASKED = {
     "fills_last_hour": 1.0,
     "spread_ratio": 100.0,
 }
+SUSPENDED = FlowRunFilter.model_validate({"state": {"name": {"any_": ["Suspended"]}}})
 Say = Callable[[str], None]
 
 
@@ -117,22 +118,27 @@ class Story:
     def run(self) -> tuple[Fill, ...]:
         """Live through it; return the exchange's fills of the desk."""
         self.wait_for("prelive")
-        self.answer("approve")
         for phase in PHASES:
-            self.wait_for(phase)
+            self.wait_for(phase, answering="approve" if phase == PHASES[0] else None)
             self.until(self._trades, f"the engine trades with {fraction(phase):.0%}")
         if len(self._engines) != 1:
             raise RuntimeError(f"the engine was restarted on its way up: {self._engines}")
         write_latch(self.home, ASSET, "the story ends", "Ada Lovelace")
         self.until(lambda: not self.desk.open_orders(), "every order is cancelled")
         self.wait_for("halted")
-        self.answer("rearm")
-        self.wait_for("paper")
+        self.wait_for("paper", answering="rearm")
         return self.desk.fills_since(0)
 
-    def wait_for(self, stage: str) -> None:
-        """Wait until the asset is in a stage, and say what its store holds."""
-        self.until(lambda: (state := self._state()) and state.stage == stage, stage)
+    def wait_for(self, stage: str, *, answering: str | None = None) -> None:
+        """Wait until the asset is in a stage, with a person's answer to whatever is asked."""
+
+        def arrived() -> bool:
+            if answering is not None:
+                self._answer(answering)
+            state = self._state()
+            return state is not None and state.stage == stage
+
+        self.until(arrived, f"{stage}, a person having said {answering}" if answering else stage)
 
     def until(self, holds: Callable[[], Any], what: str) -> Any:
         """Wait for something; the processes are real, so their time is too."""
@@ -141,7 +147,7 @@ class Story:
             if found := holds():
                 self.say(f"{time.monotonic() - self._began_s:7.0f} s  {what}")
                 return found
-            time.sleep(0.5)
+            time.sleep(1.0)
         raise TimeoutError(f"{what}: not within {LONGEST_S:.0f} s")
 
     def _state(self) -> AssetState | None:
@@ -156,20 +162,12 @@ class Story:
                 return bool(self.desk.open_orders())
         return False
 
-    def _question(self) -> FlowRun | None:
-        runs = self.client.read_flow_runs(limit=200)
-        return next((r for r in runs if r.state and r.state.name == "Suspended"), None)
-
-    def answer(self, decision: str) -> None:
-        """Answer the question that waits, as the form does."""
+    def _answer(self, decision: str) -> None:
+        """Answer the question that waits, as the form does; a void one is asked again."""
         given = {"decision": decision, "approver": "Ada Lovelace", "note": "as rehearsed"}
-
-        def accepted() -> bool:  # a moment after it is suspended, a run has no form yet
-            run = self._question()
-            said = run and self.client.resume_flow_run(run.id, run_input=given)
-            return said is not None and said.status.value == "ACCEPT"
-
-        self.until(accepted, f"a person is asked, and says {decision}")
+        # a moment after it is suspended, a run has no form yet, and refuses
+        for run in self.client.read_flow_runs(flow_run_filter=SUSPENDED):
+            self.client.resume_flow_run(run.id, run_input=given)
 
 
 def compared(home: Home, fills: tuple[Fill, ...]) -> str:
