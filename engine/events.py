@@ -42,8 +42,8 @@ SNAPSHOT, LAST = 1, 2
 # codes of REJECTED
 POST_ONLY, MIN_NOTIONAL, NO_MARGIN, RATE_LIMIT, UNKNOWN_ORDER, HALTED = 1, 2, 3, 4, 5, 6
 OI_CAP, BAD_PX, BAD_SZ, TOO_MANY = 7, 8, 9, 10
-# code of a FILL that closed our position against our will
-LIQUIDATED = 1
+# codes of a FILL: it closed our position against our will; it is what was held when we began
+LIQUIDATED, TAKEN_OVER = 1, 2
 
 
 @record

@@ -60,6 +60,7 @@ from engine.events import (
     REFERENCE_TRADE,
     REJECTED,
     STOP,
+    TAKEN_OVER,
     TIMER,
     TRADE,
 )
@@ -159,6 +160,7 @@ def _hear(m: Any, e: Any, out: Any) -> None:
         decide.decide(m, out)
     elif e.kind == DISCONNECTED or e.kind == CONNECTED:
         m.disconnected = e.kind == DISCONNECTED
+        m.kill.reducing_ns = 0  # a time in which nobody could quote is not one without a quote
         book.clear(m.book)  # what was missed is not in it
     else:
         _hear_account(m, e, out)
@@ -283,6 +285,8 @@ def _take_fill(m: Any, e: Any, out: Any) -> None:
         return
     mid = mids.before(m.mids, e.ts_ns) if m.mid > 0.0 else e.px
     attribution.fill(m.attribution, e.side, e.px, e.sz, e.extra, mid, m.mid if m.mid > 0.0 else mid)
+    if e.code == TAKEN_OVER:  # nobody's fill: there is nothing to learn, and nothing to tell
+        return
     budget.earn(m.budget, e.px * e.sz)
     m.sent = 0  # what a fill earns pays for its replacement at once
     m.fill_ns = m.now_ns

@@ -8,7 +8,7 @@ none of their fills is missing, or none that matters: those that are cancel each
 
 from typing import Any
 
-from engine.events import FILL, FUNDING, POSITION, QUOTA, STOP
+from engine.events import FILL, FUNDING, POSITION, QUOTA, STOP, TAKEN_OVER
 from engine.gateway.live_orders import DOUBT, OPEN, SENT, SETTLING, SLOTS, find
 from engine.gateway.state import doubt, next_nonce, release
 from engine.gateway.words import (
@@ -227,6 +227,7 @@ def _begin(g: Any, e: Any, post: Any) -> None:
         told.px = e.px
         told.sz = abs(e.sz)
         told.id = -1
+        told.code = TAKEN_OVER
 
 
 @kernel

@@ -94,6 +94,19 @@ def be_stuck(desk):
                 desk.hear(REJECTED, t + 0.2, ref=int(o.cloid), side=SELL, code=POST_ONLY)
 
 
+def test_a_minute_without_a_connection_is_not_one_without_a_quote_that_reduces(new_desk):
+    """An engine that died with inventory must not stop for good when it comes back."""
+    desk = quoting(new_desk)
+    desk.answer(1.1, desk.fill(1.0, BUY, 20.0, 20.0))
+    desk.answer(2.1, desk.book(2.0))
+    desk.hear(DISCONNECTED, 3.0)
+    desk.hear(CONNECTED, 80.0)
+    for t in range(81, 90):
+        desk.answer(t + 0.1, desk.book(float(t)))
+    assert desk.maker.kill.reason == risk.ARMED
+    assert SELL in {o.side for o in live(desk)}, "and it goes on to reduce"
+
+
 TRIPS = {
     risk.DAILY_LOSS: lose,
     risk.DRAWDOWN: lose_what_was_won,

@@ -16,6 +16,7 @@ from engine.events import (
     RATE_LIMIT,
     REJECTED,
     SELL,
+    TAKEN_OVER,
     TRADE,
     UNKNOWN_ORDER,
 )
@@ -274,3 +275,18 @@ def test_a_sample_says_nothing_where_there_is_nothing(new_desk):
     assert math.isnan(sample.spread_ratio)
     assert (sample.mid, sample.mkt_bid, sample.mkt_ask) == (20.0, 19.99, 20.01)
     assert (sample.calibration, sample.kappa_confidence, sample.as_progress) == (0.0, 0.0, 0.0)
+
+
+def test_what_was_held_at_the_beginning_opens_the_books_and_is_nobodys_fill(desk):
+    """It teaches nothing, earns no requests, and is not told: no venue knows of such a fill."""
+    quoting(desk)
+    m = desk.maker
+    before = (m.budget.granted, m.quoting.filled_orders, int(m.beliefs.markouts.tail))
+    desk.fill(1.0, SELL, 20.0, 3.0, id=-1, extra=0.0, code=TAKEN_OVER)
+    assert m.ledger.position == -3.0
+    assert ledger.equity_usd(m.ledger, 20.0) == 0.0
+    assert desk.out[0].n_fills == 0
+    after = (m.budget.granted, m.quoting.filled_orders, int(m.beliefs.markouts.tail))
+    assert after == before
+    desk.fill(2.0, BUY, 20.0, 3.0)
+    assert (m.ledger.position, desk.out[0].n_fills) == (0.0, 1)
