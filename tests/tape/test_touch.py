@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.events import BUY, LAST, LEVEL, SELL, SNAPSHOT, Event
-from engine.venues.hyperliquid.touch import TouchBook
+from engine.venues.hyperliquid.touch import DEEPEST, TouchBook
 
 
 def run(bids, asks, ts_ns, flags=0, recv_ns=None):
@@ -91,3 +91,15 @@ def test_the_touch_is_always_that_of_the_newest_statement(moves):
         if ts_ns >= newest:
             newest, truth = ts_ns, ((float(bid), float(sz)), (float(bid + width), float(sz)))
         assert top(book) == truth
+
+
+def test_a_market_that_runs_away_between_two_books_is_followed_back():
+    touch, book = TouchBook(Counter()), {}
+    apply(book, touch.on_book(run([(1, 1)], [(10_000, 1)], 10, SNAPSHOT)))
+    for k in range(DEEPEST + 10):
+        apply(book, touch.on_touch(run([(2 + k, 1)], [(10_000, 1)], 11 + k)))
+    assert sum(side == BUY for side, _ in book) == DEEPEST + 11
+    fallen = touch.on_touch(run([(20, 5)], [(10_000, 1)], 10_000))
+    apply(book, fallen)
+    assert top(book) == ((20.0, 5.0), (10_000.0, 1.0))
+    assert sum(side == BUY for side, _ in book) == 20

@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from engine.venues.hyperliquid import exchange as module
 from engine.venues.hyperliquid import wire
 from engine.venues.hyperliquid.exchange import Exchange, MainnetRefusedError, network_source
 from engine.venues.hyperliquid.key import SigningKey
-from engine.venues.hyperliquid.nonce import Nonces
+from engine.venues.hyperliquid.nonce import LANES, Nonces
 from engine.venues.hyperliquid.outcome import (
     Done,
     Filled,
@@ -34,7 +35,7 @@ from engine.venues.hyperliquid.refusals import Reason, reason_of, reason_of_stat
 from engine.venues.hyperliquid.signing import recover
 
 SECRET = "0x" + "11" * 32
-NOW_MS = 1_790_000_000_000
+NOW_MS = 1_790_000_000_000  # of the first lane
 BID = wire.limit_order(0, 1, 64900.0, 0.001, 5, tif="Alo", cloid="0x" + "0" * 32)
 ASK = wire.limit_order(0, -1, 64901.0, 0.001, 5, tif="Alo")
 PAIR = wire.PlaceOrders([BID, ASK])
@@ -87,7 +88,8 @@ def test_the_request_is_the_one_the_official_sdk_sends(venue, connect, monkeypat
         "meta": {"universe": [asset]},
         "": statuses("success", kind="cancel"),
     }
-    monkeypatch.setattr("hyperliquid.exchange.get_timestamp_ms", lambda: NOW_MS)
+    nonces = count(NOW_MS, LANES)
+    monkeypatch.setattr("hyperliquid.exchange.get_timestamp_ms", lambda: next(nonces))
     theirs = SdkExchange(Wallet.from_key(SECRET), venue.url)
     theirs.set_expires_after(NOW_MS + module.LIFE_MS)
     theirs.order("BTC", True, 0.001, 64900.0, {"limit": {"tif": "Alo"}}, reduce_only=True)
@@ -107,7 +109,7 @@ def test_the_request_is_the_one_the_official_sdk_sends(venue, connect, monkeypat
         wire.UpdateLeverage(0, False, 3),
         wire.isolated_margin(0, -1.25),
     ):
-        ours.send(ours.prepare(action, nonce=NOW_MS))
+        ours.ask(action)
     assert venue.requests[2 + len(wanted) :] == wanted
     assert len(wanted) == 6
 
@@ -117,7 +119,11 @@ def test_every_request_has_a_nonce_of_its_own_an_end_and_our_signature(venue, co
     exchange = connect(venue.url)
     for _ in range(3):
         assert exchange.ask(PAIR) == (Resting(5), Refused(Reason.OTHER, "x"))
-    assert [body["nonce"] for body in venue.requests] == [NOW_MS, NOW_MS + 1, NOW_MS + 2]
+    assert [body["nonce"] for body in venue.requests] == [
+        NOW_MS,
+        NOW_MS + LANES,
+        NOW_MS + 2 * LANES,
+    ]
     for body in venue.requests:
         assert body["expiresAfter"] == NOW_MS + module.LIFE_MS
         request = wire.decode(json.dumps(body).encode())
@@ -137,15 +143,11 @@ def test_a_vault_is_signed_for_and_named(venue, connect, key):
     assert recover(request.action, request.signature, *surroundings) == key.address
 
 
-def test_an_order_on_its_way_can_be_made_void_by_its_nonce(venue, connect):
-    venue.answers[""] = {"status": "ok", "response": {"type": "default"}}
-    exchange = connect(venue.url)
-    prepared = exchange.prepare(PAIR, expires_ms=NOW_MS + 1)
-    assert (prepared.nonce, prepared.expires_ms) == (NOW_MS, NOW_MS + 1)
-    exchange.send(exchange.prepare(wire.Noop(), nonce=prepared.nonce))
-    assert venue.requests[0]["nonce"] == prepared.nonce
-    exchange.prepare(wire.Noop(), nonce=NOW_MS + 50)
-    assert exchange.prepare(PAIR).nonce == NOW_MS + 51
+def test_a_nonce_is_not_below_what_the_engine_counted(connect):
+    exchange = connect()
+    prepared = exchange.prepare(PAIR, nonce=NOW_MS + 50, expires_ms=NOW_MS + 1)
+    assert (prepared.nonce, prepared.expires_ms) == (NOW_MS + 2 * LANES, NOW_MS + 1)
+    assert exchange.prepare(PAIR).nonce == NOW_MS + 3 * LANES
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,14 @@ import resource
 import subprocess
 import sys
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
+from coincurve import PrivateKey
 
+from engine.venues.hyperliquid import key as key_module
 from engine.venues.hyperliquid import wire
 from engine.venues.hyperliquid.account import Account
 from engine.venues.hyperliquid.agent import check_agent
@@ -134,6 +137,28 @@ def _everything(error: BaseException) -> str:
                 frames += [repr(value) for value in frame.f_locals.values()]
         chain = chain.__cause__ or chain.__context__
     return "".join(traceback.format_exception(error)) + "".join(frames)
+
+
+def test_threads_sign_at_once_as_the_library_does():
+    key, theirs = SigningKey(CANARY), PrivateKey(bytes.fromhex(CANARY.removeprefix("0x")))
+    digests = [k.to_bytes(32, "big") for k in range(400)]
+    with ThreadPoolExecutor(8) as pool:
+        signed = list(pool.map(key.sign, digests))
+    assert signed == [theirs.sign_recoverable(digest, hasher=None) for digest in digests]
+    with pytest.raises(ValueError, match="digest must be of 32 bytes, was of 31"):
+        key.sign(bytes(31))
+
+
+def test_a_key_that_breaks_while_it_is_made_shows_nothing(monkeypatch):
+    def breaks(_: object) -> str:
+        raise RuntimeError("the curve is gone")
+
+    monkeypatch.setattr(key_module, "address_of", breaks)
+    with pytest.raises(RuntimeError) as broken:
+        SigningKey(CANARY)
+    shown = _everything(broken.value)
+    secret = bytes.fromhex(CANARY.removeprefix("0x"))
+    assert not any(form in shown for form in (secret.hex(), repr(secret), str(int(CANARY, 16))))
 
 
 def test_a_key_has_no_text_copy_pickle_or_equality():

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from eth_account import Account as Wallet
 from hyperliquid.utils import signing as sdk
 from hyperliquid.utils.types import Cloid as SdkCloid
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from engine.instrument import new_instrument, passive_units, to_px
@@ -417,6 +418,16 @@ def test_what_is_on_the_grid_is_written_as_the_sdk_writes_it(drawn):
     sz_decimals, px, sz = drawn
     assert wire_px(px, sz_decimals) == sdk.float_to_wire(px)
     assert wire_sz(sz, sz_decimals) == sdk.float_to_wire(sz)
+
+
+@given(st.integers(1, 10**15), st.integers(0, 6))
+def test_every_number_of_so_many_decimals_is_written_exactly(units, decimals):
+    assume(units < 10 ** (9 + decimals))
+    exact = Decimal(units).scaleb(-decimals)
+    wanted = format(exact, "f")
+    assert wire_sz(float(exact), decimals) == (
+        wanted.rstrip("0").rstrip(".") if "." in wanted else wanted
+    )
 
 
 def test_a_large_size_has_no_more_decimals_than_a_lot():

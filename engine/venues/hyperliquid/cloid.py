@@ -12,6 +12,7 @@ from typing import NamedTuple
 MARK = "6777"  # "gw"
 EPOCHS, ASSETS, NUMBERS = 1 << 32, 1 << 32, 1 << 48
 
+_WIRE = f"0x{MARK}%08x%08x%012x"
 _CLOID = re.compile(rf"0x{MARK}([0-9a-f]{{8}})([0-9a-f]{{8}})([0-9a-f]{{12}})", re.ASCII)
 
 
@@ -39,7 +40,7 @@ class Cloid(NamedTuple):
                 f"epoch, asset and number must be from 0 to {EPOCHS - 1}, {ASSETS - 1} and "
                 f"{NUMBERS - 1}, were {epoch}, {asset} and {number}"
             )
-        return f"0x{MARK}{epoch:08x}{asset:08x}{number:012x}"
+        return _WIRE % self
 
 
 def read_cloid(text: str | None) -> Cloid | None:

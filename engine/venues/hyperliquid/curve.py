@@ -4,7 +4,7 @@
 """
 
 import re
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from _pysha3 import keccak_256  # pyright: ignore[reportMissingImports]
@@ -29,7 +29,7 @@ def keccak(data: bytes) -> bytes:
     >>> keccak(b"").hex()[:16]
     'c5d2460186f7233c'
     """
-    return cast("bytes", keccak_256(data).digest())
+    return keccak_256(data).digest()
 
 
 def address_of(public_key: PublicKey) -> str:
@@ -56,8 +56,9 @@ def to_wire(signature: bytes) -> Signature:
     >>> to_wire(bytes([*bytes(31), 10, *bytes(31), 11, 1]))
     Signature(r='0xa', s='0xb', v=28)
     """
-    r, s = (hex(int.from_bytes(signature[k : k + 32], "big")) for k in (0, 32))
-    return Signature(r, s, signature[64] + _V)
+    digits = signature.hex()
+    r, s = digits[:64].lstrip("0"), digits[64:128].lstrip("0")
+    return Signature(f"0x{r}", f"0x{s}", signature[64] + _V)
 
 
 def recover_address(digest: bytes, signature: Signature) -> str:

@@ -103,9 +103,7 @@ class Exchange:
         """Close the connections."""
         self._http.close()
 
-    def prepare(
-        self, action: Action, *, nonce: int | None = None, expires_ms: int | None = None
-    ) -> Prepared:
+    def prepare(self, action: Action, *, nonce: int = 0, expires_ms: int | None = None) -> Prepared:
         """Return a signed request.
 
         Parameters
@@ -113,15 +111,11 @@ class Exchange:
         action
             one of `wire`.
         nonce
-            where it was chosen already, or is to be used up: a `Noop` with the nonce of an order
-            on its way makes the venue refuse that order.
+            the least it may have [ms since 1970]; it has the next one of our lane.
         expires_ms
             where it was chosen already [ms since 1970]; else `LIFE_MS` from now.
         """
-        if nonce is None:
-            nonce = self._nonces.next()
-        else:
-            self._nonces.note(nonce)
+        nonce = self._nonces.next(nonce)
         expires_ms = expires_ms or self._now_ms() + LIFE_MS
         signature = signing.sign(
             self._key,

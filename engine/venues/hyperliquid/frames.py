@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from engine.events import LEVEL, SNAPSHOT, TRADE, Event, joined
 from engine.record import zeros
 from engine.venues.hyperliquid.codec import CodecError, decode
+from engine.venues.hyperliquid.level_parser import read_levels
 from engine.venues.hyperliquid.touch import TouchBook
 
 SEEN = 100_000  # trade ids remembered; a replay on reconnect is 30 trades deep
 LATE_NS = 5_000_000_000
+LOWERED = "venue_time_lowered_to_recv"
 
 
 class FrameReader:
@@ -61,8 +63,9 @@ class FrameReader:
         if not self._start_ns:
             self._early += [news] if len(news) else []
             return news[:0]
-        if self._early:
-            news, self._early = joined([*self._early, news]), []
+        if not self._early:
+            return news
+        news, self._early = joined([*self._early, news]), []
         return self._judged(news)
 
     def reconnect(self) -> None:
@@ -73,31 +76,31 @@ class FrameReader:
         self._early = []
 
     def _news(self, events: NDArray[Any]) -> NDArray[Any]:
-        kind = events["kind"][0]
-        if kind in (LEVEL, TRADE):
-            clamped = events["ts_ns"] == events["recv_ns"]
-            self.noted["venue_time_lowered_to_recv"] += int(clamped.sum())
+        kind, _, code, ts_ns, recv_ns, *_ = events[0].item()  # a frame is of one kind
         if kind == TRADE:
             return self._new_trades(events)
         if kind != LEVEL:
             return events
-        if not events["code"][0] & SNAPSHOT:
+        if ts_ns == recv_ns:
+            self.noted[LOWERED] += len(events)
+        if not code & SNAPSHOT:
             return self._touch.on_touch(events)
         if self._book is not None and _same_book(self._book, events):
             self.dropped["book_repeated"] += 1
             return events[:0]
         self._book = events
-        self._start_ns = self._start_ns or int(events["ts_ns"][0])
+        self._start_ns = self._start_ns or ts_ns
         return self._touch.on_book(events)
 
     def _new_trades(self, events: NDArray[Any]) -> NDArray[Any]:
+        self.noted[LOWERED] += int((events["ts_ns"] == events["recv_ns"]).sum())
         ids = events["id"].tolist()
         new = np.array([tid not in self._seen for tid in ids], bool)
         self.dropped["trade_repeated"] += int((~new).sum())
         self._seen.update(dict.fromkeys(ids))
         while len(self._seen) > SEEN:
             del self._seen[next(iter(self._seen))]
-        return events[new]
+        return self._judged(events[new]) if self.started else events[new]
 
     def _judged(self, events: NDArray[Any]) -> NDArray[Any]:
         """Return what belongs to the market we have seen; count the trades that came late."""
@@ -109,6 +112,16 @@ class FrameReader:
         return events[~old]
 
 
+def warm() -> None:
+    """Load or compile the kernels of reading, before there is a frame that would wait for them."""
+    read_levels(b'{"channel":"bbo","data":{', 0, "")
+    touch, nothing = TouchBook(Counter()), zeros(Event)
+    touch.on_book(nothing)
+    touch.on_touch(nothing)
+
+
 def _same_book(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    if len(a) != len(b) or a["ts_ns"][0] != b["ts_ns"][0]:
+        return False
     names = ("ts_ns", "side", "px", "sz", "ref")
-    return len(a) == len(b) and all(np.array_equal(a[n], b[n]) for n in names)
+    return all(np.array_equal(a[n], b[n]) for n in names)

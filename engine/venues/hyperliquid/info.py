@@ -1,6 +1,7 @@
 """Ask Hyperliquid: ``POST /info`` with retries, a weight budget and strict answers."""
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -26,6 +27,8 @@ T = TypeVar("T")
 class WeightBudget:
     """A bucket of request weight that refills evenly; taking more than it holds waits.
 
+    Threads that share it wait for one another.
+
     Parameters
     ----------
     per_min
@@ -40,14 +43,16 @@ class WeightBudget:
         self._left = per_min
         self._clock, self._sleep = clock, sleep
         self._then = clock()
+        self._turn = threading.Lock()
 
     def take(self, weight: float) -> None:
         """Spend `weight`, after waiting until it is there."""
-        self._refill()
-        if self._left < weight:
-            self._sleep((weight - self._left) / self._per_s)
+        with self._turn:
             self._refill()
-        self._left -= weight
+            if self._left < weight:
+                self._sleep((weight - self._left) / self._per_s)
+                self._refill()
+            self._left -= weight
 
     def _refill(self) -> None:
         now = self._clock()
@@ -56,7 +61,7 @@ class WeightBudget:
 
 
 class InfoClient:
-    """Requests to one Hyperliquid server. Not for sharing between threads.
+    """Requests to one Hyperliquid server; threads may share it.
 
     Parameters
     ----------

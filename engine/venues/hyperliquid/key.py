@@ -10,11 +10,13 @@ import re
 import resource
 import stat
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from coincurve import PrivateKey
+from coincurve._libsecp256k1 import ffi, lib
+from coincurve.context import GLOBAL_CONTEXT
 
 from engine.venues.hyperliquid.curve import address_of
 
@@ -39,13 +41,20 @@ class SigningKey:
     text
         64 hexadecimal digits, with or without 0x.
 
+    Attributes
+    ----------
+    address
+        of the key.
+    sign
+        returns r, s and parity, 65 bytes, of a digest of 32 bytes; the same for the same.
+
     Raises
     ------
     KeyRefusedError
         if `text` is no key of secp256k1.
     """
 
-    __slots__ = ("_sign", "address")
+    __slots__ = ("address", "sign")
 
     def __init__(self, text: str) -> None:
         scalar = _scalar(text)
@@ -55,19 +64,42 @@ class SigningKey:
                 "the key must be 64 hexadecimal digits, with or without 0x, and neither zero nor "
                 "beyond the order of secp256k1"
             )
-        private = PrivateKey(scalar)
-        self._sign = private.sign_recoverable
+        private, self.sign = PrivateKey(scalar), _signer(scalar)
+        del scalar
         self.address = address_of(private.public_key)
-
-    def sign(self, digest: bytes) -> bytes:
-        """Return r, s and parity, 65 bytes, of a digest of 32 bytes; the same for the same."""
-        return self._sign(digest, hasher=None)
 
     def __repr__(self) -> str:
         return f"<key of {getattr(self, 'address', 'nobody')}>"  # while it is refused, too
 
     def __reduce_ex__(self, _: Any) -> NoReturn:
         raise TypeError("a key is not pickled or copied")
+
+
+def _signer(scalar: bytes) -> Callable[[bytes], bytes]:
+    """Return what signs: libsecp256k1 as coincurve binds it, without the Python around it.
+
+    That is what `PrivateKey.sign_recoverable` does, and saves a fourth of its time.
+    """
+    context, null = GLOBAL_CONTEXT.ctx, ffi.NULL
+    secret = ffi.new("unsigned char[32]", scalar)
+    del scalar
+    kinds = ("secp256k1_ecdsa_recoverable_signature *", "unsigned char[65]", "int *")
+    signature_kind, text_kind, parity_kind = map(ffi.typeof, kinds)
+
+    def sign(digest: bytes) -> bytes:
+        if len(digest) != 32:
+            raise ValueError(f"digest must be of 32 bytes, was of {len(digest)}")
+        # of their own, for several threads may sign at once
+        signature, text, parity = ffi.new(signature_kind), ffi.new(text_kind), ffi.new(parity_kind)
+        if not lib.secp256k1_ecdsa_sign_recoverable(context, signature, digest, secret, null, null):
+            raise ValueError("libsecp256k1 could not sign")
+        lib.secp256k1_ecdsa_recoverable_signature_serialize_compact(
+            context, text, parity, signature
+        )
+        text[64] = parity[0]
+        return bytes(ffi.buffer(text))
+
+    return sign
 
 
 def read_key(path: Path | None = None, env: MutableMapping[str, str] = os.environ) -> SigningKey:

@@ -1,10 +1,20 @@
-"""Numbers that make every signed request unlike all others, in this process and every later one.
+"""Numbers that make every signed request unlike all others, in this process and every other one.
+
+Processes may share a key, as the engines of one account do. Each has a *lane* of its own: numbers
+that leave a remainder no other process has. Nobody waits for anybody, and no number comes twice.
+
+The venue remembers only the 100 highest numbers of a signer, and refuses one below them all. A
+request is that late where 100 others of its key overtook it: at the 20 requests a second that an IP
+address may send over a minute, that takes as long as a request lives (`exchange.LIFE_MS`). Such a
+refusal is a clear answer: nothing was done, and the engine goes on as after any other. A burst of
+a process runs ahead of the clock by `LANES` ms with each request, so it counts against the others
+for no longer than that.
 
 References
 ----------
 Hyperliquid documentation, "Nonces and API wallets", 2026-09-30: per signer the venue remembers the
 100 highest; a new one must be unused, above the lowest of them, and within two days before and one
-day after its clock. So each process signs with an agent key of its own.
+day after its clock.
 """
 
 import fcntl
@@ -16,6 +26,7 @@ from pathlib import Path
 
 DAY_MS = 86_400_000
 WIDTH = 20
+LANES = 32  # processes that may sign with one key at a time
 MAX_SKEW_MS = 2_000
 
 
@@ -33,97 +44,98 @@ def wall_ms() -> int:
 
 
 class Nonces:
-    """The nonces of one signer; the only ones while this object lives.
+    """One lane of a signer's nonces, which nobody else has while this object lives.
 
-    Every nonce is our clock's or, where that stands still or goes back, one more than the last.
-    The last one is in a file, which also keeps a second process from signing with the same key.
+    Every nonce is the first of the lane that is neither before our clock nor before the last one.
+    The last one is in a file, which also keeps other processes from the lane. A new process begins
+    above the last nonces of all lanes: its own, and what the venue may have heard of others.
 
     Parameters
     ----------
     folder
-        where the file of a signer is; it stays there for as long as its key is used.
+        where the files of a signer are; they stay there for as long as its key is used.
     signer
         address of the key.
     now_ms
         our clock; replaced in tests.
 
+    Attributes
+    ----------
+    lane
+        from 0: the first that was free.
+
     Raises
     ------
     NonceError
-        if another process signs with this key, the file is damaged, or the clock is so far behind
-        the last nonce that the venue would refuse the next one.
+        if every lane is taken, a file is damaged, or the clock is so far behind the last nonce that
+        the venue would refuse the next one.
     """
 
     def __init__(self, folder: Path, signer: str, now_ms: Callable[[], int] = wall_ms) -> None:
-        self.path = folder / f"{signer.lower()}.nonce"
         self._now_ms = now_ms
         self._turn = threading.Lock()
         self._pid = os.getpid()
         folder.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        paths = [folder / f"{signer.lower()}.{lane}.nonce" for lane in range(LANES)]
+        self.lane, self._file = _claim(paths)
         try:
-            self._claim()
-            self._last = self._read()
+            self._last = max(_read(path, now_ms()) for path in paths if path.exists())
         except BaseException:
-            os.close(self._file)
+            self.close()
             raise
 
-    @property
-    def last(self) -> int:
-        """The last nonce of this signer; whoever chooses its own begins above it."""
-        return self._last
-
-    def next(self) -> int:
-        """Return a nonce [ms since 1970, or a little more].
+    def next(self, least: int = 0) -> int:
+        """Return a nonce [ms since 1970, or a little more], and not below `least`.
 
         Raises
         ------
         NonceError
             if this is a copy in a forked process, which would use the same numbers.
         """
-        with self._turn:
-            return self._take(max(self._last + 1, self._now_ms()))
-
-    def note(self, nonce: int) -> None:
-        """Remember a nonce that was chosen elsewhere: none up to it comes from here."""
-        with self._turn:
-            if nonce > self._last:
-                self._take(nonce)
-
-    def close(self) -> None:
-        """Let another process sign with this key."""
-        os.close(self._file)
-
-    def _take(self, nonce: int) -> int:
         if os.getpid() != self._pid:
-            raise NonceError("a forked process must not sign with the key of its parent")
-        self._last = nonce
-        # not synced: a process that dies loses nothing, and after a crash of the machine the clock
-        # is past the last one
-        os.pwrite(self._file, b"%0*d\n" % (WIDTH, nonce), 0)
+            raise NonceError("a forked process must not sign with the numbers of its parent")
+        with self._turn:
+            least = max(least, self._last + 1, self._now_ms())
+            self._last = nonce = least + (self.lane - least) % LANES
+            # not synced: a process that dies loses nothing, and after a crash of the machine the
+            # clock is past the last one
+            os.pwrite(self._file, b"%0*d\n" % (WIDTH, nonce), 0)
         return nonce
 
-    def _claim(self) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise NonceError(
-                f"another process signs with this key and holds {self.path}: "
-                "stop it, or give this one an agent of its own"
-            ) from None
+    def close(self) -> None:
+        """Leave the lane to another process."""
+        os.close(self._file)
 
-    def _read(self) -> int:
-        text = os.pread(self._file, WIDTH + 2, 0).decode("ascii", "replace").strip()
-        if text and not (text.isdecimal() and len(text) == WIDTH):
-            raise NonceError(f"{self.path} must hold one number, was {text!r}: approve a new agent")
-        last = int(text or 0)
-        ahead_ms = last - self._now_ms()
-        if ahead_ms > DAY_MS // 2:  # the venue refuses a whole day
-            raise NonceError(
-                f"the last nonce in {self.path} is {ahead_ms / 3_600_000:.1f} h ahead of our clock:"
-                " correct the clock, or approve a new agent"
-            )
-        return last
+
+def _claim(paths: list[Path]) -> tuple[int, int]:
+    """Return the first lane that nobody holds, and its file, which is held now."""
+    for lane, path in enumerate(paths):
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            continue
+        return lane, file
+    raise NonceError(
+        f"{len(paths)} processes sign with the key of {paths[0].name.partition('.')[0]} already: "
+        "stop one, or give this one an agent of its own"
+    )
+
+
+def _read(path: Path, now_ms: int) -> int:
+    """Return the last nonce of a lane, 0 where there was none."""
+    text = path.read_bytes().decode("ascii", "replace").strip()
+    if text and not (text.isdecimal() and len(text) == WIDTH):
+        raise NonceError(f"{path} must hold one number, was {text!r}: approve a new agent")
+    last = int(text or 0)
+    ahead_ms = last - now_ms
+    if ahead_ms > DAY_MS // 2:  # the venue refuses a whole day
+        raise NonceError(
+            f"the last nonce in {path} is {ahead_ms / 3_600_000:.1f} h ahead of our clock:"
+            " correct the clock, or approve a new agent"
+        )
+    return last
 
 
 def check_clock(

@@ -75,9 +75,10 @@ def connection_id(
 
 
 def _eight_bytes(field: str, value: int) -> bytes:
-    if not 0 <= value < 1 << 64:
-        raise ValueError(f"{field} must be from 0 to 2^64 - 1, was {value}")
-    return value.to_bytes(8, "big")
+    try:
+        return value.to_bytes(8, "big")
+    except OverflowError:
+        raise ValueError(f"{field} must be from 0 to 2^64 - 1, was {value}") from None
 
 
 def sign(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from engine.events import CONNECTED, DISCONNECTED, LEVEL, SNAPSHOT, Event, joined
 from engine.instrument import MAX_PX_DECIMALS
 from engine.record import zeros
-from engine.venues.hyperliquid.frames import FrameReader
+from engine.venues.hyperliquid.frames import FrameReader, warm
 from engine.venues.line import FRAME, OPENED, PATIENT, Heard, Line, Patience
 
 SUBSCRIPTIONS = ("l2Book", "bbo", "trades", "activeAssetCtx")
@@ -68,6 +68,7 @@ class HyperliquidStream:
         self.asset = asset
         self.source = url
         self.sz_decimals, self.px_decimals = sz_decimals, MAX_PX_DECIMALS - sz_decimals
+        warm()
         self._reader = FrameReader(asset)
         self._quiet_s, self._clock = quiet_s, clock
         self._book_s = clock()

@@ -7,19 +7,52 @@ way: a book older than the touch we know is corrected by that touch before it is
 """
 
 from collections import Counter
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.events import BUY, LAST, LEVEL, SELL, SNAPSHOT, Event
-from engine.record import zeros
+from engine.record import f8, i8, kernel, record, zeros
 
-Level = tuple[float, int]  # size, number of orders
+# of a side; a book has 20, and each new touch may add one until the next book forgets them all
+DEEPEST = 512
+_UNCHANGED, _STALE, _EARLY = 0, -1, -2
+_REASONS = {_UNCHANGED: "bbo_unchanged", _STALE: "bbo_stale", _EARLY: "bbo_before_first_book"}
+_WORDS = Event.dtype.itemsize // 8
+
+
+@record
+class Level:
+    """What rests at one price; nothing where the size is 0."""
+
+    px: f8
+    sz: f8
+    n: i8  # orders
+
+
+@record
+class Side:
+    """One side's levels, the best one last."""
+
+    levels: Annotated[Level, DEEPEST]
+    count: i8
+    touch: Level  # as the newest bbo states it
+
+
+@record
+class Touch:
+    """What is known of both sides."""
+
+    bids: Side
+    asks: Side
+    ts_ns: i8  # of the newest book or bbo
+    book_ts_ns: i8
+    touch_ts_ns: i8  # of the newest bbo; 0 where a book is newer
 
 
 class TouchBook:
-    """Levels by price, and the newest statement about the touch.
+    """Levels by side, and the newest statement about the touch.
 
     Parameters
     ----------
@@ -29,83 +62,157 @@ class TouchBook:
     """
 
     def __init__(self, counts: Counter[str]) -> None:
-        self._levels: dict[int, dict[float, Level]] = {BUY: {}, SELL: {}}
-        self._ts_ns = 0  # of the newest book or touch
-        self._book_ts_ns = 0
-        self._touch: NDArray[Any] | None = None
+        self._known = zeros(Touch)
+        self._said = zeros(Event, 2 * DEEPEST + 2)
+        self._words = self._said.view(np.int64)
         self._counts = counts
 
     def on_book(self, events: NDArray[Any]) -> NDArray[Any]:
         """Return the run of a whole book, with a newer touch worked in where we know one."""
-        ts_ns = int(events["ts_ns"][0])
-        if ts_ns < self._book_ts_ns:
+        n = _hear_book(self._known, events, self._said)
+        if n == _STALE:
             self._counts["book_stale"] += 1
             return events[:0]
-        self._book_ts_ns = ts_ns
-        for side in (BUY, SELL):
-            of = events[events["side"] == side]
-            self._levels[side] = {
-                px: (sz, n)
-                for px, sz, n in zip(
-                    of["px"].tolist(), of["sz"].tolist(), of["ref"].tolist(), strict=True
-                )
-            }
-        if self._touch is None or ts_ns >= self._ts_ns:
-            self._ts_ns, self._touch = ts_ns, None
-            return events
-        self._set(self._touch)
-        rows = [
-            (side, px, sz, n)
-            for side in (BUY, SELL)
-            for px, (sz, n) in sorted(self._levels[side].items(), reverse=side == BUY)
-        ]
-        return _run(rows, self._ts_ns, int(events["recv_ns"][0]), SNAPSHOT)
+        return self._copied(n) if n else events
 
     def on_touch(self, events: NDArray[Any]) -> NDArray[Any]:
         """Return the delta that makes the touch what a bbo states; empty if it is so already."""
-        ts_ns = int(events["ts_ns"][0])
-        reason = ""
-        if not self._ts_ns:
-            reason = "bbo_before_first_book"
-        elif ts_ns < self._ts_ns:
-            reason = "bbo_stale"
-        else:
-            changes = self._set(events)
-            self._ts_ns, self._touch = ts_ns, events
-            if changes:
-                return _run(changes, ts_ns, int(events["recv_ns"][0]), 0)
-            reason = "bbo_unchanged"
-        self._counts[reason] += 1
+        n = _hear_touch(self._known, events, self._said)
+        if n > 0:
+            return self._copied(n)
+        self._counts[_REASONS[n]] += 1
         return events[:0]
 
-    def _set(self, touch: NDArray[Any]) -> list[tuple[int, float, float, int]]:
-        """Make the levels agree with a touch; return what changed, removals first."""
-        gone, new = [], []
-        stated = {int(e["side"]): (float(e["px"]), float(e["sz"]), int(e["ref"])) for e in touch}
-        for side, levels in self._levels.items():
-            px, sz, n = stated.get(side, (0.0 if side == BUY else np.inf, 0.0, 0))
-            for better in [p for p in levels if (p - px) * side > 0.0]:
-                del levels[better]
-                gone.append((side, better, 0.0, 0))
-            if sz > 0.0 and levels.get(px) != (sz, n):
-                levels[px] = (sz, n)
-                new.append((side, px, sz, n))
-        return gone + new
+    def _copied(self, n: int) -> NDArray[Any]:
+        return np.ndarray(n, Event.dtype, self._words[: n * _WORDS].copy())
 
 
-def _run(
-    rows: list[tuple[int, float, float, int]], ts_ns: int, recv_ns: int, first_flag: int
-) -> NDArray[Any]:
-    events = zeros(Event, len(rows))
-    side, px, sz, n = zip(*rows, strict=True)
-    events["kind"], events["side"], events["px"], events["sz"], events["ref"] = (
-        LEVEL,
-        side,
-        px,
-        sz,
-        n,
-    )
-    events["ts_ns"], events["recv_ns"] = ts_ns, recv_ns
-    events["code"][0] |= first_flag
-    events["code"][-1] |= LAST
-    return events
+@kernel
+def _hear_book(known: Any, events: Any, said: Any) -> int:
+    """Learn a book; return the length of the run in `said`, 0 where the book is that run."""
+    t = known[0]
+    first = events[0]
+    if first.ts_ns < t.book_ts_ns:
+        return _STALE
+    t.book_ts_ns = first.ts_ns
+    t.bids.count = 0
+    t.asks.count = 0
+    for k in range(len(events) - 1, -1, -1):
+        e = events[k]
+        _push(t.bids if e.side == BUY else t.asks, e.px, e.sz, e.ref)
+    if t.touch_ts_ns <= first.ts_ns:
+        t.ts_ns = first.ts_ns
+        t.touch_ts_ns = 0
+        return 0
+    _agree(t, said)
+    n = _list(t.bids, BUY, said, 0)
+    n = _list(t.asks, SELL, said, n)
+    _close(said, n, t.ts_ns, first.recv_ns, SNAPSHOT)
+    return n
+
+
+@kernel
+def _hear_touch(known: Any, events: Any, said: Any) -> int:
+    """Learn a bbo; return the length of the delta in `said`, or why there is none."""
+    t = known[0]
+    first = events[0]
+    if t.book_ts_ns == 0:
+        return _EARLY
+    if first.ts_ns < t.ts_ns:
+        return _STALE
+    t.ts_ns = first.ts_ns
+    t.touch_ts_ns = first.ts_ns
+    _state(t.bids.touch, events, BUY)
+    _state(t.asks.touch, events, SELL)
+    n = _agree(t, said)
+    _close(said, n, first.ts_ns, first.recv_ns, 0)
+    return n
+
+
+@kernel
+def _state(touch: Any, events: Any, side: int) -> None:
+    """Remember one side of a bbo; a side that is not in it is empty."""
+    touch.px = 0.0 if side == BUY else np.inf
+    touch.sz = 0.0
+    for k in range(len(events)):
+        if events[k].side == side:
+            touch.px = events[k].px
+            touch.sz = events[k].sz
+            touch.n = events[k].ref
+
+
+@kernel
+def _agree(t: Any, said: Any) -> int:
+    """Make the levels agree with the touch; write what changes into `said`, removals first."""
+    n = _remove_better(t.bids, BUY, said, 0)
+    n = _remove_better(t.asks, SELL, said, n)
+    n = _put_touch(t.bids, BUY, said, n)
+    return _put_touch(t.asks, SELL, said, n)
+
+
+@kernel
+def _remove_better(s: Any, side: int, said: Any, n: int) -> int:
+    while s.count > 0 and (s.levels[s.count - 1].px - s.touch.px) * side > 0.0:
+        s.count -= 1
+        n = _say(said, n, side, s.levels[s.count].px, 0.0, 0)
+    return n
+
+
+@kernel
+def _put_touch(s: Any, side: int, said: Any, n: int) -> int:
+    touch = s.touch
+    if touch.sz == 0.0:
+        return n
+    if s.count > 0 and s.levels[s.count - 1].px == touch.px:
+        best = s.levels[s.count - 1]
+        if best.sz == touch.sz and best.n == touch.n:
+            return n
+        s.count -= 1
+    _push(s, touch.px, touch.sz, touch.n)
+    return _say(said, n, side, touch.px, touch.sz, touch.n)
+
+
+@kernel
+def _push(s: Any, px: float, sz: float, n: int) -> None:
+    """Put a level before all others; where there is no room the worst one is forgotten."""
+    if s.count == DEEPEST:
+        for k in range(DEEPEST - 1):
+            s.levels[k] = s.levels[k + 1]
+        s.count -= 1
+    level = s.levels[s.count]
+    level.px = px
+    level.sz = sz
+    level.n = n
+    s.count += 1
+
+
+@kernel
+def _list(s: Any, side: int, said: Any, n: int) -> int:
+    """Write a side's levels, the best one first, behind the first `n`."""
+    for k in range(s.count - 1, -1, -1):
+        n = _say(said, n, side, s.levels[k].px, s.levels[k].sz, s.levels[k].n)
+    return n
+
+
+@kernel
+def _say(said: Any, n: int, side: int, px: float, sz: float, orders: int) -> int:
+    e = said[n]
+    e.side = side
+    e.px = px
+    e.sz = sz
+    e.ref = orders
+    return n + 1
+
+
+@kernel
+def _close(said: Any, n: int, ts_ns: int, recv_ns: int, first_code: int) -> None:
+    """Make a run of the first `n`."""
+    for k in range(n):
+        e = said[k]
+        e.kind = LEVEL
+        e.code = 0
+        e.ts_ns = ts_ns
+        e.recv_ns = recv_ns
+    if n:
+        said[0].code |= first_code
+        said[n - 1].code |= LAST
