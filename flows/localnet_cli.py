@@ -38,6 +38,7 @@ def localnet(
     state: Annotated[Path, typer.Option(help="Where it is kept; a second start goes on.")] = STATE,
     latency_ms: Annotated[float, typer.Option(help="Median of one way [ms].")] = 60.0,
     news_ms: Annotated[float, typer.Option(help="From a block to its news [ms].")] = 200.0,
+    block_ms: Annotated[float, typer.Option(help="Between two blocks, mean [ms].")] = 85.0,
     book_ms: Annotated[float, typer.Option(help="Period of the 20-level book [ms].")] = 5400.0,
     idle_s: Annotated[float, typer.Option(help="A silent socket closes after [s].")] = 60.0,
     ip_limits: Annotated[bool, typer.Option(help="Weight and sockets of an IP.")] = True,
@@ -51,6 +52,7 @@ def localnet(
         seed=seed,
         latency_ms=latency_ms,
         news_ms=news_ms,
+        block_ms=(block_ms * 14 / 17, block_ms * 20 / 17),  # 70 to 100 about the default
         book_ms=book_ms,
         idle_s=idle_s,
         ip_limits=ip_limits,

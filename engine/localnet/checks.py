@@ -3,7 +3,7 @@
 References
 ----------
 Hyperliquid documentation, "Tick and lot size", "Error responses", "Rate limits" (open orders),
-"HIP-3" (caps), read in September 2026.
+"HIP-3" (caps), "Contract specifications" (largest orders), read in September 2026.
 """
 
 from engine.instrument import SIGNIFICANT_FIGURES
@@ -21,6 +21,9 @@ BAND = 5  # a price is within a fifth and five times the oracle
 OPEN_ORDERS = 1_000
 OPEN_ORDERS_MOST = 5_000
 VOLUME_PER_ORDER = 5_000_000 * MICRO
+# by max leverage, the largest market order [USD]
+MARKET_ORDERS = ((25, 15_000_000), (20, 5_000_000), (10, 2_000_000), (1, 500_000))
+LIMIT_ORDERS = 10  # times as much
 
 
 def on_grid(asset: Asset, wanted: Wanted) -> tuple[int, int, int] | Refusal:
@@ -80,7 +83,8 @@ def as_order(
 def refusal(floor: Floor, account: Account, asset: Asset, order: Order) -> Refusal | None:
     """Return why an order may not be placed, if it may not; reduce-only ones are shrunk."""
     why = shrink_to_position(account, asset, order) if order.reduce_only else None
-    why = why or _too_small(account, asset, order) or _too_many(floor, account, order)
+    why = why or _too_small(account, asset, order) or _too_large(asset, order)
+    why = why or _too_many(floor, account, order)
     if why is not None:
         return why
     if order.cloid is not None and floor.find(account.address, order.cloid):
@@ -118,6 +122,13 @@ def _too_small(account: Account, asset: Asset, order: Order) -> Refusal | None:
     if position is not None and position.lots * order.sign < 0 and order.sz <= abs(position.lots):
         return None
     return refusals.min_notional(asset.collateral)
+
+
+def _too_large(asset: Asset, order: Order) -> Refusal | None:
+    usd = next(usd for since, usd in MARKET_ORDERS if asset.spec.max_leverage >= since)
+    at_market = order.tif == "FrontendMarket" or (order.trigger and order.trigger.is_market)
+    most = usd if at_market else usd * LIMIT_ORDERS
+    return refusals.max_notional(most) if order.px * order.sz > most * MICRO else None
 
 
 def _too_many(floor: Floor, account: Account, order: Order) -> Refusal | None:

@@ -55,12 +55,13 @@ ACCOUNT: dict[str, Act] = {
     "topUpIsolatedOnlyMargin": settings.top_up,
     "scheduleCancel": settings.schedule_cancel,
     "reserveRequestWeight": settings.reserve_requests,
-    "agentSetAbstraction": settings.set_abstraction,
+    "agentSetAbstraction": settings.agent_set_abstraction,
     "noop": settings.nothing,
-    "setReferrer": settings.nothing,
-    "agentEnableDexAbstraction": settings.nothing,
+    "setReferrer": settings.set_referrer,
+    "agentEnableDexAbstraction": settings.agent_enable_dex_abstraction,
     "gossipPriorityBid": settings.bid_for_priority,
     "createSubAccount": agents.create_sub_account,
+    "agentSendAsset": transfers.agent_send_asset,
     "subAccountTransfer": transfers.sub_account_transfer,
     "subAccountSpotTransfer": transfers.sub_account_spot_transfer,
     "vaultTransfer": transfers.vault_transfer,
@@ -74,8 +75,8 @@ OWNER: dict[str, Act] = {
     "sendAsset": transfers.send_asset,
     "approveAgent": agents.approve_agent,
     "approveBuilderFee": agents.approve_builder,
-    "userSetAbstraction": settings.set_abstraction,
-    "userDexAbstraction": settings.set_dex_abstraction,
+    "userSetAbstraction": settings.user_set_abstraction,
+    "userDexAbstraction": settings.user_set_dex_abstraction,
 }
 
 

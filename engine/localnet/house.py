@@ -8,7 +8,7 @@ fees, and what it holds is nobody's open interest.
 from typing import NamedTuple
 
 from engine.localnet.floor import Floor
-from engine.localnet.matching import match
+from engine.localnet.matching import match, write_off
 from engine.localnet.positions import trade
 from engine.localnet.state import Order, Tif
 from engine.localnet.universe import Asset
@@ -147,8 +147,11 @@ def _delist(floor: Floor, asset: Asset) -> None:
         if order.asset == asset.id and order.oid in floor.state.orders:
             floor.close(order, "delistedCanceled")
     for account in floor.state.accounts.values():
-        if asset.id in account.positions:
-            trade(account, asset, -account.positions[asset.id].lots, market.mark)
+        held = account.positions.get(asset.id)
+        if held is not None and account.house:
+            trade(account, asset, -held.lots, market.mark)
+        elif held is not None:
+            write_off(floor, account, asset, market.mark, "Settlement")
     market.listed = False
     words = f"{asset.coin} is delisted; positions are settled at the mark."
     for account in floor.state.accounts.values():

@@ -10,13 +10,13 @@ References
 Hyperliquid documentation, "Liquidations", read in September 2026.
 """
 
-from engine.localnet import clockwork, margin, prints
-from engine.localnet.digits import MICRO, text, usd
+from engine.localnet import clockwork, margin
+from engine.localnet.digits import MICRO, usd
 from engine.localnet.floor import Floor
 from engine.localnet.margin import Totals
-from engine.localnet.matching import liquidated, match, remember
+from engine.localnet.matching import liquidated, match, write_off
 from engine.localnet.positions import direction, trade
-from engine.localnet.state import Account, Json, Order, Position
+from engine.localnet.state import Account, Order, Position
 from engine.localnet.universe import Asset
 
 BACKSTOP = "0x" + "b" * 40
@@ -106,11 +106,11 @@ def _backstop(floor: Floor, account: Account, held: Held) -> None:
     for asset, position in held:
         px, lots = floor.market(asset).mark, position.lots
         before = account.usd.get(dex, 0)
-        pnl = trade(account, asset, -lots, px)
+        fill = write_off(floor, account, asset, px, direction(lots, 0))
+        fill["liquidation"] = liquidated(floor, asset, account.address, "backstop")
         trade(vault, asset, lots, px)
         if isolated:  # its collateral went back to the account: that is forfeit too
             _move(account, vault, dex, account.usd.get(dex, 0) - before)
-        _write_down(floor, account, asset, lots, px, pnl)
     if not isolated:
         _move(account, vault, dex, account.usd.get(dex, 0))
 
@@ -118,29 +118,6 @@ def _backstop(floor: Floor, account: Account, held: Held) -> None:
 def _move(account: Account, vault: Account, dex: int, micro: int) -> None:
     account.usd[dex] = account.usd.get(dex, 0) - micro
     vault.usd[dex] = vault.usd.get(dex, 0) + micro
-
-
-def _write_down(floor: Floor, account: Account, asset: Asset, lots: int, px: int, pnl: int) -> None:
-    oid = floor.next_oid()
-    fill: Json = {
-        "coin": asset.coin,
-        "px": text(px, asset.px_decimals),
-        "sz": text(abs(lots), asset.sz_decimals),
-        "side": "A" if lots > 0 else "B",
-        "time": floor.state.time,
-        "startPosition": text(lots, asset.sz_decimals),
-        "dir": direction(lots, 0),
-        "closedPnl": usd(pnl),
-        "hash": floor.block.hash,
-        "oid": oid,
-        "crossed": True,
-        "fee": "0.0",
-        "tid": prints.trade_id(oid, 0),
-        "liquidation": liquidated(floor, asset, account.address, "backstop"),
-        "feeToken": asset.collateral,
-        "twapId": None,
-    }
-    remember(floor, account, fill)
 
 
 def _tell(floor: Floor, account: Account, liquidator: str, summary: Totals) -> None:

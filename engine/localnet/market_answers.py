@@ -3,7 +3,7 @@
 from engine.localnet.book import Side
 from engine.localnet.digits import RATE_DECIMALS, MalformedError, text
 from engine.localnet.floor import Floor
-from engine.localnet.meta_answers import UnanswerableError
+from engine.localnet.meta_answers import UnanswerableError, is_pair
 from engine.localnet.state import Json, Market
 from engine.localnet.universe import Asset
 from engine.localnet.wire import field
@@ -56,7 +56,7 @@ def l2_book(
     mantissa: int | None = None,
     levels: int = LEVELS,
 ) -> Json | None:
-    """Return ``l2Book``; None for a coin that is not listed.
+    """Return ``l2Book``; None for a coin that is not listed, an empty one for a spot pair.
 
     Parameters
     ----------
@@ -71,7 +71,8 @@ def l2_book(
         raise UnanswerableError("a mantissa needs nSigFigs 5")
     asset = floor.universe.by_coin.get(coin)
     if asset is None:
-        return None
+        empty: Json = {"coin": coin, "time": floor.state.time, "levels": [[], []]}
+        return empty if is_pair(floor, coin) else None
     book = floor.books[asset.id]
     sides = [
         [_level(asset, *row) for row in _aggregated(asset, side, figures, mantissa or 1, levels)]
@@ -97,11 +98,15 @@ def all_mids(floor: Floor, dex: int) -> dict[str, str]:
 
 def recent_trades(floor: Floor, coin: object) -> list[Json]:
     """Return ``recentTrades``, the newest first."""
+    if is_pair(floor, coin):
+        return []
     return _asset(floor, coin)[1].trades[: -RECENT - 1 : -1]
 
 
 def candles(floor: Floor, request: Json) -> list[Json]:
     """Return ``candleSnapshot``."""
+    if is_pair(floor, request.get("coin")):
+        return []
     asset, market = _asset(floor, request.get("coin"))
     interval = field(request, "interval", str)
     if interval not in INTERVALS_MIN:

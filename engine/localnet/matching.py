@@ -78,6 +78,31 @@ def settle(
     return fill
 
 
+def write_off(floor: Floor, account: Account, asset: Asset, px: int, direction: str) -> Json:
+    """Close a position at a price, without a fee and with nobody in the market; return the fill."""
+    lots = account.positions[asset.id].lots
+    pnl, oid = positions.trade(account, asset, -lots, px), floor.next_oid()
+    fill: Json = {
+        "coin": asset.coin,
+        "px": text(px, asset.px_decimals),
+        "sz": text(abs(lots), asset.sz_decimals),
+        "side": "A" if lots > 0 else "B",
+        "time": floor.state.time,
+        "startPosition": text(lots, asset.sz_decimals),
+        "dir": direction,
+        "closedPnl": usd(pnl),
+        "hash": floor.block.hash,
+        "oid": oid,
+        "crossed": True,
+        "fee": "0.0",
+        "tid": prints.trade_id(oid, 0),
+        "feeToken": asset.collateral,
+        "twapId": None,
+    }
+    remember(floor, account, fill)
+    return fill
+
+
 def remember(floor: Floor, account: Account, fill: Json) -> None:
     """Write a fill down and tell its owner."""
     account.fills.append(fill)

@@ -1,5 +1,6 @@
 """What ``/info`` tells of what is listed: metas, dexs, margin tables, spot."""
 
+from engine.localnet.checks import MARKET_ORDERS
 from engine.localnet.digits import MICRO, RATE_DECIMALS, text, usd
 from engine.localnet.floor import Floor
 from engine.localnet.marks import impact_prices, premium_of
@@ -7,8 +8,6 @@ from engine.localnet.state import Json
 from engine.localnet.universe import LISTED_TABLES_FROM, Asset, TierSpec, table_id
 
 SIZE_CAP = "10000000000.0"
-# by max leverage, the largest market order [USD] (docs: "Contract specifications", 2026-09)
-MARKET_ORDERS = ((25, 15_000_000), (20, 5_000_000), (10, 2_000_000), (1, 500_000))
 
 
 class UnanswerableError(LookupError):
@@ -179,6 +178,11 @@ def spot_name(floor: Floor, index: int) -> str:
     if not pair.canonical:
         return f"@{index}"
     return "/".join(floor.universe.tokens[token].name for token in (pair.base, pair.quote))
+
+
+def is_pair(floor: Floor, coin: object) -> bool:
+    """Return whether a coin is a spot pair: those are listed and do not trade."""
+    return any(spot_name(floor, pair.index) == coin for pair in floor.universe.spec.pairs)
 
 
 def spot_contexts(floor: Floor) -> list[object]:

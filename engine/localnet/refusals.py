@@ -43,6 +43,9 @@ POST_ONLY_WINDOW = "Only post-only orders allowed immediately after network upgr
 MAIN_IS_TRIGGER = "Main order cannot be trigger order."
 TPSL_REDUCE_ONLY = "TP/SL orders must be reduce-only."  # our words
 EXPIRED = "Action expired."  # our words
+NO_PORTFOLIO = "Portfolio margin is not offered on localnet."  # our words
+ABSTRACTION_SET = "Abstraction can only be set by an agent while it is default."  # our words
+NO_REFERRER = "Referral code does not exist."  # our words
 SPOT_CLOSED = "Spot trading is not offered on localnet."  # our words
 EMPTY = "Orders are empty"
 NO_PRIORITY = "Insufficient delegatable balance for priority order"
@@ -91,6 +94,11 @@ def min_notional(collateral: str) -> Refusal:
     """
     least = "$10" if collateral == "USDC" else f"10 {collateral}"
     return Refusal(f"Order must have minimum value of {least}.", "minTradeNtlRejected")
+
+
+def max_notional(usd: int) -> Refusal:
+    """Return the refusal of an order that is too large; words are ours."""
+    return Refusal(f"Order must have maximum value of ${usd}.", "rejected")
 
 
 def post_only(bid: str, ask: str) -> Refusal:

@@ -1,12 +1,12 @@
 """What a trader sets: leverage, isolated margin, the scheduled cancel, reserved requests."""
 
-from engine.localnet import margin, positions, refusals
+from engine.localnet import agents, margin, positions, refusals
 from engine.localnet.digits import MICRO, MalformedError, dollars_and_cents, wire
 from engine.localnet.floor import Floor
 from engine.localnet.placing import listed
 from engine.localnet.refusals import RefusedError
 from engine.localnet.state import Account, Json, Leverage
-from engine.localnet.wire import field
+from engine.localnet.wire import address, field
 
 SCHEDULE_VOLUME = 1_000_000 * MICRO
 SCHEDULE_AHEAD_MS = 5_000
@@ -113,25 +113,56 @@ def reserve_requests(floor: Floor, account: Account, action: Json) -> None:
     account.reserved += weight
 
 
-def set_abstraction(floor: Floor, account: Account, action: Json) -> None:
-    """``userSetAbstraction`` and ``agentSetAbstraction``, which abbreviates."""
+def agent_set_abstraction(floor: Floor, account: Account, action: Json) -> None:
+    """``agentSetAbstraction``: an agent may only choose a mode that was not chosen before."""
     del floor
-    written: str = field(action, "abstraction", str)
-    wanted = ABSTRACTIONS.get(written, written)
-    if wanted not in ABSTRACTIONS.values():
-        raise MalformedError(f"abstraction must be one of {ABSTRACTIONS}, was {wanted!r}")
+    wanted = ABSTRACTIONS.get(field(action, "abstraction", str))
+    if account.abstraction != "default":
+        raise RefusedError(refusals.ABSTRACTION_SET)
+    _set_abstraction(account, wanted)
+
+
+def user_set_abstraction(floor: Floor, account: Account, action: Json) -> None:
+    """``userSetAbstraction``: the mode of an account's own, or of a sub-account's."""
+    wanted: str = field(action, "abstraction", str)
+    known = wanted if wanted in ABSTRACTIONS.values() else None
+    _set_abstraction(_own(floor, account, action), known)
+
+
+def user_set_dex_abstraction(floor: Floor, account: Account, action: Json) -> None:
+    """``userDexAbstraction``: remembered, and of no consequence here."""
+    _own(floor, account, action).dex_abstraction = field(action, "enabled", bool)
+
+
+def agent_enable_dex_abstraction(floor: Floor, account: Account, action: Json) -> None:
+    """``agentEnableDexAbstraction``: remembered, and of no consequence here."""
+    del floor, action
+    account.dex_abstraction = True
+
+
+def _own(floor: Floor, account: Account, action: Json) -> Account:
+    user = address(action, "user")
+    return agents.acting(floor, account, None if user == account.address else user)
+
+
+def _set_abstraction(account: Account, wanted: str | None) -> None:
+    if wanted is None:
+        raise MalformedError(f"abstraction must be one of {ABSTRACTIONS}")
+    if wanted == "portfolioMargin":
+        raise RefusedError(refusals.NO_PORTFOLIO)
     account.abstraction = wanted
 
 
-def set_dex_abstraction(floor: Floor, account: Account, action: Json) -> None:
-    """``userDexAbstraction``: remembered, and of no consequence here."""
-    del floor
-    account.dex_abstraction = field(action, "enabled", bool)
-
-
 def nothing(floor: Floor, account: Account, action: Json) -> None:
-    """``noop`` uses up its nonce; others change nothing that we have."""
+    """``noop``: its nonce is used up."""
     del floor, account, action
+
+
+def set_referrer(floor: Floor, account: Account, action: Json) -> None:
+    """``setReferrer``: nobody has a code here."""
+    del floor, account
+    field(action, "code", str)
+    raise RefusedError(refusals.NO_REFERRER)
 
 
 def bid_for_priority(floor: Floor, account: Account, action: Json) -> None:

@@ -91,6 +91,14 @@ def send_asset(floor: Floor, account: Account, action: Json) -> None:
     _send(floor, sender, receiver, source, target, token, wei)
 
 
+def agent_send_asset(floor: Floor, account: Account, action: Json) -> None:
+    """``agentSendAsset``: what an agent may move, between the dexs of its master."""
+    name = address(action, "destination")
+    if name != account.address and floor.known(name).master != account.address:
+        raise RefusedError(refusals.AGENT_SEND)
+    send_asset(floor, account, action)
+
+
 def sub_account_transfer(floor: Floor, account: Account, action: Json) -> None:
     """``subAccountTransfer``: USDC of the main dex to a sub-account, or back."""
     _refuse_unified(account)

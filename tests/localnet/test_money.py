@@ -150,6 +150,13 @@ def test_an_isolated_position_has_its_own_margin(desk):
         "Account does not have sufficient margin available for increase."
     )
     assert desk.send(margin(ETH, 0)) == "Update to isolated margin cannot be zero."
+    assert desk.send(leverage(ETH, 2, cross=False)) == (
+        "Isolated position does not have sufficient margin available to decrease leverage. "
+        "To decrease leverage, add margin to the position."
+    )
+    desk.send(leverage(BTC, 10, cross=False))
+    assert desk.send(margin(BTC, 1)) == "Cannot update margin for empty position."
+    desk.send(leverage(BTC, 10))
     assert desk.send(margin(BTC, 1)) == "Position does not use isolated margin."
 
 
@@ -264,6 +271,21 @@ def test_a_position_under_maintenance_is_sold_into_the_book(desk):
     assert fill["liquidation"] == block.fills[OTHER][-1]["liquidation"]
     assert desk.ask("openOrders") == []
     assert desk.account().usd[0] > 0
+
+
+def test_a_large_position_is_sold_by_a_fifth_and_the_rest_half_a_minute_later(desk):
+    desk.exchange.deposit(MAKER, 10_000.0)
+    desk.move_market(ETH, 440_000, lots=10**6)
+    desk.place(ETH, "buy", 4402, 30, "Ioc")
+    state = desk.ask("clearinghouseState")
+    worth = Decimal(state["marginSummary"]["accountValue"])
+    kept = Decimal(state["crossMaintenanceMarginUsed"]) * Decimal("0.72")
+    desk.account().usd[0] -= int((worth - kept) * MICRO)
+    assert desk.block().fills[MAKER]
+    assert position(desk)["szi"] == "24.0"
+    assert not desk.block(ms=29_000).fills
+    assert desk.block(ms=1_000).fills[MAKER]
+    assert desk.account().positions == {}
 
 
 def test_far_below_maintenance_the_backstop_takes_all(desk):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from engine.localnet.house import Oracle, Whole
+from engine.localnet import refusals
+from engine.localnet.house import Delist, Oracle, Whole
 from tests.localnet.conftest import (
     BTC,
     ETH,
@@ -313,6 +314,38 @@ def test_an_order_beyond_the_open_interest_cap_is_refused(desk):
     assert "filled" in desk.place(TSLA, "sell", 340, 1, "Ioc")
 
 
+def test_a_market_order_without_a_market_and_a_stop_that_opens_are_refused(desk):
+    nobody = desk.place(BTC, "buy", 110_000, 0.001, "FrontendMarket")
+    assert nobody == {"error": "No liquidity available for market order. asset=0"}
+    stop = trigger(ETH, "sell", 3900, 0.1, 4200, "sl")
+    opens = placing({**stop, "r": False}, grouping="positionTpsl")
+    assert desk.send(opens) == "TP/SL orders must be reduce-only."
+    assert desk.send(placing(stop, grouping="normalTpsl")) == "Main order cannot be trigger order."
+
+
+def test_an_order_has_a_most_by_the_leverage_of_its_asset(desk):
+    words = "Order must have maximum value of ${}. asset=1"
+    assert desk.place(ETH, "buy", 4390, 35_000) == {"error": words.format(150_000_000)}
+    too_large = desk.place(ETH, "buy", 4420, 3_500, "FrontendMarket")
+    assert too_large == {"error": words.format(15_000_000)}
+    assert desk.place(ETH, "buy", 4420, 3_500, "Ioc") == {
+        "error": f"{refusals.MARGIN.text} asset=1"
+    }
+
+
+def test_so_many_orders_are_open_and_no_more(desk):
+    desk.place(ETH, "buy", 4402, 0.01, "Ioc")
+    batch = placing(*(order(ETH, "buy", 4000, 0.0025) for _ in range(200)))
+    for _ in range(5):
+        assert all("resting" in status for status in desk.send(batch))
+    assert desk.place(ETH, "buy", 4000, 0.0025) == {"error": "Too many open orders. asset=1"}
+    desk.exchange.credit_volume(MAKER, 5e6)
+    assert "resting" in desk.place(ETH, "buy", 4000, 0.0025)
+    desk.exchange.credit_volume(MAKER, 5e6)
+    stop = desk.send(placing(trigger(ETH, "sell", 3900, 0.01, 4000, "sl")))
+    assert stop == [{"error": "Too many open orders. asset=1"}]
+
+
 def test_a_maker_whose_margin_is_gone_is_cancelled_at_the_match(desk):
     desk.place(ETH, "buy", 4400, 4)
     desk.send({"type": "usdSend", "destination": OTHER, "amount": "0.5", "time": 1})
@@ -322,13 +355,14 @@ def test_a_maker_whose_margin_is_gone_is_cancelled_at_the_match(desk):
 
 
 def test_a_delisting_cancels_orders_and_settles_at_the_mark(desk):
-    from engine.localnet.house import Delist
-
     desk.place(ETH, "buy", 4402, 0.1, "Ioc")
     desk.place(ETH, "buy", 4300, 0.1)
     block = desk.block(flow=(Delist(ETH),))
     assert statuses(block) == ["delistedCanceled"] and block.notifications[MAKER]
     assert desk.account().positions == {}
+    (fill,) = block.fills[MAKER]
+    assert (fill["dir"], fill["px"], fill["fee"]) == ("Settlement", "4400.0", "0.0")
+    assert (fill["startPosition"], fill["closedPnl"]) == ("0.1", "-0.1")  # bought at 4401
     assert desk.exchange.info({"type": "meta"})["universe"][ETH]["isDelisted"]
     assert desk.exchange.info({"type": "l2Book", "coin": "ETH"})["levels"] == [[], []]
     assert desk.place(ETH, "buy", 4300, 0.1) == {"error": "Trading is halted. asset=1"}

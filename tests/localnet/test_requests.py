@@ -39,6 +39,17 @@ def test_an_agent_trades_for_its_master_and_may_not_move_money(desk):
     assert (shown["name"], shown["address"]) == ("desk", AGENT)
 
 
+def test_an_agent_moves_money_between_the_dexs_of_its_master_alone(desk):
+    assert desk.send(approve(AGENT)) == {"type": "default"}
+    send = {"type": "agentSendAsset", "sourceDex": "", "destinationDex": "xyz", "token": "USDC"}
+    send |= {"amount": "100", "fromSubAccount": ""}
+    words = "Agent can only send asset to same user or their sub-accounts."
+    assert desk.send({**send, "destination": TAKER}, AGENT) == words
+    assert desk.send({**send, "destination": MAKER}, AGENT) == {"type": "default"}
+    values = [desk.ask("clearinghouseState", dex=dex)["withdrawable"] for dex in ("", "xyz")]
+    assert values == ["900.0", "1100.0"]
+
+
 def test_an_agent_of_the_same_name_takes_the_place_of_the_old(desk):
     desk.send(approve(AGENT))
     desk.send(approve(SECOND))

@@ -5,14 +5,20 @@ from typing import Any, Protocol
 
 import orjson
 
+from engine.localnet.exchange import Exchange
 from engine.localnet.floor import Block
 from engine.localnet.state import Json
-from engine.runners.localnet import topics
+from engine.runners.localnet import topics, user_topics
 from engine.runners.localnet.chain import Chain
 from engine.runners.localnet.faults import Faults
 from engine.runners.localnet.settings import Settings
 
 BOOKS = ("l2Book", "bbo")
+ON_CHANGE = ("candle", "activeAssetData", "openOrders", "spotState", "twapStates", "fastAssetCtxs")
+ACCOUNTS = (
+    *("webData2", "webData3", "clearinghouseState", "allDexsClearinghouseState"),
+    *("assetCtxs", "spotAssetCtxs", "allDexsAssetCtxs"),
+)
 
 
 class Listener(Protocol):
@@ -74,18 +80,22 @@ class Hub:
             del self._topics[key]
             del self._about[topic.about][key]
 
-    def hear(self, block: Block) -> None:
+    def hear(self, block: Block, exchange: Exchange) -> None:
         """Tell what a block brought."""
         for coin, trades in block.trades.items():
             self._tell("trades", coin, trades)
         for coin, touch in block.bbo.items():
             if not self._faults.frozen(coin):
                 self._tell("bbo", coin, touch)
+        for user, updates in block.order_updates.items():
+            self._tell("orderUpdates", user, updates)
+            if self._about.get(("userHistoricalOrders", user)):
+                told = {"user": user, "orderHistory": user_topics.ended(exchange, user, updates)}
+                if told["orderHistory"]:
+                    self._tell("userHistoricalOrders", user, told)
         self._hear_of_users(block)
 
     def _hear_of_users(self, block: Block) -> None:
-        for user, updates in block.order_updates.items():
-            self._tell("orderUpdates", user, updates)
         for user, fills in block.fills.items():
             self._tell("userEvents", user, {"fills": fills})
             self._tell("userFills", user, {"user": user, "fills": fills})
@@ -109,10 +119,8 @@ class Hub:
             group.create_task(every(chain, s.fast_book_ms, ("l2Book",), fast=True))
             group.create_task(every(chain, s.mids_ms, ("allMids",)))
             group.create_task(every(chain, s.context_ms, ("activeAssetCtx",)))
-            news = ("candle", "activeAssetData", "openOrders")
-            group.create_task(every(chain, s.context_ms, news, changed=True))
-            accounts = ("webData2", "webData3", "clearinghouseState", "allDexsAssetCtxs")
-            group.create_task(every(chain, s.account_ms, accounts))
+            group.create_task(every(chain, s.context_ms, ON_CHANGE, changed=True))
+            group.create_task(every(chain, s.account_ms, ACCOUNTS))
 
     async def _repeat(
         self,

@@ -102,7 +102,7 @@ class Server:
         self._journal.close()
 
     def _hear(self, block: Block, ahead: dict[str, list[Ahead]]) -> None:
-        self.hub.hear(block)
+        self.hub.hear(block, self.chain.exchange)
         self.leading.hear(ahead)
 
     @asynccontextmanager
