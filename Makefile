@@ -8,7 +8,7 @@ ORACLE := .venv-oracle/.ready
 PIP := $(BIN)/pip --disable-pip-version-check -q
 # the locks hold every package: nothing is left to resolve, and pip would resolve extras wrongly
 
-.PHONY: onboard test fast check format up deploy bench oracle gates faults lock clean
+.PHONY: onboard test fast check format up deploy bench oracle gates faults chaos lock clean
 
 onboard: $(RUN)  ## rehearse HYPE with $1,000 on the simulated market, unattended, to full capital
 	$(BIN)/gangway rehearse HYPE --capital-usd 1000
@@ -46,6 +46,9 @@ bench: $(DEV) $(ORACLE)  ## every figure the README states
 	$(BIN)/python -m benchmarks.many_configs
 	$(BIN)/python -m benchmarks.paper_lag
 	$(BIN)/python -m benchmarks.gates
+	$(BIN)/python -m benchmarks.localnet
+	$(BIN)/python -m benchmarks.live
+	$(BIN)/python -m benchmarks.live_engines
 
 oracle: $(DEV) $(ORACLE)  ## hold the paper venue against hftbacktest over a whole generated day
 	GANGWAY_ORACLE_HOURS=24 $(BIN)/python -m pytest -q tests/oracle
@@ -53,6 +56,9 @@ oracle: $(DEV) $(ORACLE)  ## hold the paper venue against hftbacktest over a who
 faults: $(DEV)  ## a million live sessions in a venue that fails, and gateways broken on purpose
 	$(BIN)/python -m benchmarks.faults
 	$(BIN)/python -m benchmarks.fault_mutants
+
+chaos: $(DEV)  ## real processes killed for ten minutes, and what they had afterwards
+	$(BIN)/python -m benchmarks.chaos --minutes 10
 
 gates: $(DEV)  ## what gates let through by simulation, beside naive ones, and how fast they judge
 	$(BIN)/python -m benchmarks.gate_power

@@ -16,8 +16,8 @@ Blocks = Mapping[str, Array]  # columns of the store's ``evidence_blocks``
 class Pace(NamedTuple):
     """How an asset fills at full capital.
 
-    Fills an hour of market data, the size of the mean fill [USD], and the standard deviation of a fill's edge
-    [bps]. Fills weigh by their size: one twice as large as the mean counts as two.
+    Fills an hour of market data, the size of the mean fill [USD], and the standard deviation of a
+    fill's edge [bps]. Fills weigh by their size: one twice as large as the mean counts as two.
     """
 
     per_h: float

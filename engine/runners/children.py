@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-STOP_GRACE_S = 15.0
+STOP_GRACE_S = 30.0  # a live engine takes half of it until it knows what its last orders came to
 LONGEST_PAUSE_S = 60.0
 STEADY_AFTER_S = 60.0
 _PR_SET_PDEATHSIG = 1
@@ -63,12 +63,17 @@ class Child:
         self.start()
         return code
 
+    def ask_to_stop(self) -> None:
+        """Ask the process to end, without waiting for it."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+
     def stop(self) -> None:
         """Ask the process to end; kill its whole group when it does not."""
         if self.process is None:
             return
         if self.process.poll() is None:
-            self.process.terminate()
+            self.ask_to_stop()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(STOP_GRACE_S)
         with contextlib.suppress(ProcessLookupError):

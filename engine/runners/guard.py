@@ -1,14 +1,16 @@
 """The guard: a process of its own that can only cancel, and flatten where it is told to.
 
 The venue's dead-man switch is refused to accounts that have traded less than a million dollars, so
-this is ours. It has its own agent key, shares no trading code with the engines, and acts where an
-engine's heartbeat is older than 10 s, where a kill switch has latched, and where an order of ours
-rests that no engine answers for. It stops when the venue has listed none of them twice.
+this is ours; where the venue takes it, the guard sets that one, too. It has its own agent key,
+shares no trading code with the engines, and acts where an engine's heartbeat is older than 10 s,
+where a kill switch has latched, and where an order of ours rests that no engine answers for. It
+stops when the venue has listed none of them twice.
 
 ``python -m engine.runners.guard localnet --home var``
 """
 
 import argparse
+import contextlib
 import logging
 import sys
 import time
@@ -18,11 +20,18 @@ from pathlib import Path
 
 import httpx
 
-from engine.runners.live.connection import connect
+from engine.runners.live.connection import (
+    EXIT_REFUSED,
+    REFUSALS,
+    Connection,
+    connect,
+    enter_when_up,
+)
+from engine.runners.live.dead_man import DeadManSwitch
 from engine.runners.live.heartbeat import Beat, age_s, read_beats
 from engine.runners.live.latch import EVERYTHING, read_latch
 from engine.runners.live.venue_file import read_venue
-from engine.runners.stopping import stop_signals
+from engine.runners.stopping import Stop, stop_signals
 from engine.store.home import Home
 from engine.venues.hyperliquid.account import Account
 from engine.venues.hyperliquid.account_answers import Order
@@ -86,7 +95,8 @@ class Guard:
         if not restless and time.monotonic() - self.looked_s < ROUTINE_S:
             return
         self.looked_s = time.monotonic()
-        answered = {beat.asset for beat in read_beats(self.home) if isinstance(beat, Beat)}
+        beats = [beat for beat in read_beats(self.home) if isinstance(beat, Beat)]
+        answered = {beat.asset for beat in beats if not beat.is_over}
         for dex in self.dexes:
             account = Account(self.info, self.address, dex)
             doomed = [
@@ -158,18 +168,40 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--i-mean-mainnet", action="store_true")
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # every request of every second
     home = Home(args.home) if args.home else Home()
+    try:
+        with stop_signals() as stop:
+            _watch(home, args, stop)
+    except REFUSALS as error:
+        LOG.error("refused: %s", error)
+        return EXIT_REFUSED
+    return 0
+
+
+def _watch(home: Home, args: argparse.Namespace, stop: Stop) -> None:
+    """Guard until asked to stop, through any time in which the venue is away."""
     venue = read_venue(home, args.venue)
-    way = connect(venue, venue.guard_key, home, mean_mainnet=args.i_mean_mainnet)
-    with stop_signals() as stop, way as (info, exchange, account):
+
+    def way() -> contextlib.AbstractContextManager[Connection]:
+        return connect(venue, venue.guard_key, home, mean_mainnet=args.i_mean_mainnet)
+
+    with contextlib.ExitStack() as stack:
+        connection = enter_when_up(stack, way, stop, LOG.warning)
+        if connection is None:
+            return
+        info, exchange, account = connection
         dexes = ("", *args.dex)
         guard = Guard(home, info, exchange, account.address, dexes, flatten=args.flatten)
+        dead_man = DeadManSwitch(exchange)
+        stack.callback(dead_man.take_back)
+        LOG.info("guarding %s on %s", account.address, venue.url)
         while not stop.wait(LOOK_S):
             try:
                 guard.look()
+                dead_man.look()
             except (VenueError, httpx.HTTPError) as error:
                 LOG.warning("the venue does not answer: %s", error)
-    return 0
 
 
 if __name__ == "__main__":

@@ -16,15 +16,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import duckdb
+
 from engine.onboarding.store import OnboardingStore
 from engine.runners.assignment import SIMULATED_VENUES, assignment
 from engine.runners.children import Child, python
+from engine.runners.market_source import venue_url
 from engine.runners.stopping import stop_signals
 from engine.store.home import Home
-from engine.store.metrics import Metrics
+from engine.store.metrics import Metrics, StoreBusyError
+from engine.venues.hyperliquid.info import is_loopback
 
 LOG = logging.getLogger("engine.host")
 POLL_S = 2.0
+SOCKETS_OF_AN_IP = 10  # the venue's, in all
+SOCKETS = {"paper": 1, "live": 2}  # of an engine: the market, and the account
 
 
 class Wanted(NamedTuple):
@@ -32,6 +38,7 @@ class Wanted(NamedTuple):
 
     run: str
     venue: str = "sim"
+    sockets: int = 0
 
     @property
     def is_simulated(self) -> bool:
@@ -50,7 +57,7 @@ def read_wanted(home: Home) -> dict[str, Wanted]:
     for state in states:
         run = assignment(state, 0)
         if run is not None:
-            wanted[state.asset] = Wanted(run.run, state.spec.venue)
+            wanted[state.asset] = Wanted(run.run, state.spec.venue, SOCKETS[run.mode])
     return wanted
 
 
@@ -61,6 +68,16 @@ class Host:
     home: Home
     command: Command
     engines: dict[str, tuple[Wanted, Child]] = field(default_factory=dict)
+    waiting: set[str] = field(default_factory=set)  # for a socket
+
+    def look(self) -> None:
+        """Follow what is wanted now; where that cannot be read, what was wanted last."""
+        try:
+            wanted = read_wanted(self.home)
+        except (StoreBusyError, duckdb.Error) as error:
+            LOG.warning("what is wanted cannot be read: %s", error)
+            wanted = {asset: then for asset, (then, _) in self.engines.items()}
+        self.follow(wanted)
 
     def follow(self, wanted: Mapping[str, Wanted]) -> None:
         """Stop what is not wanted any more, start what is missing, revive what has crashed."""
@@ -71,15 +88,38 @@ class Host:
             elif then != now:
                 self._stop(asset)
         for asset, then in wanted.items():
-            if asset not in self.engines:
-                self._start(asset, then)
-            else:
+            if asset in self.engines:
                 self._revive(asset)
+            elif self._has_room(asset, then):
+                self._start(asset, then)
 
     def stop(self) -> None:
-        """Stop every engine."""
+        """Stop every engine, all at once: each cancels its orders and waits for the venue."""
+        for _, child in self.engines.values():
+            child.ask_to_stop()
         for asset in list(self.engines):
             self._stop(asset)
+
+    def _has_room(self, asset: str, then: Wanted) -> bool:
+        """Say whether its sockets fit among those the venue takes from this address."""
+        open_now = sum(now.sockets for now, _ in self.engines.values() if self._is_remote(now))
+        has_room = not self._is_remote(then) or open_now + then.sockets <= SOCKETS_OF_AN_IP
+        if not has_room and asset not in self.waiting:
+            LOG.warning(
+                "%s not started: it needs %d sockets, and %d of the %d that the venue takes from "
+                "one address are open; run it on a host with another address",
+                asset, then.sockets, open_now, SOCKETS_OF_AN_IP,
+            )  # fmt: skip
+        (self.waiting.discard if has_room else self.waiting.add)(asset)
+        return has_room
+
+    def _is_remote(self, wanted: Wanted) -> bool:
+        if wanted.is_simulated:
+            return False
+        try:
+            return not is_loopback(venue_url(wanted.venue, self.home))
+        except ValueError:  # its engine says what is wrong with the venue
+            return True
 
     def _start(self, asset: str, then: Wanted) -> None:
         logs = Path(self.home.root) / "logs"
@@ -125,9 +165,9 @@ def main(argv: list[str] | None = None) -> int:
     host = Host(home, command)
     with stop_signals() as stop:
         try:
-            host.follow(read_wanted(home))
+            host.look()
             while not stop.wait(POLL_S):
-                host.follow(read_wanted(home))
+                host.look()
         finally:
             host.stop()
     return 0

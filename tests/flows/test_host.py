@@ -46,6 +46,24 @@ def test_a_new_run_gets_a_new_engine(host: Host) -> None:
     assert host.engines["HYPE"][0] == Wanted("hype-a1-ramp_25-v6")
 
 
+def test_no_more_engines_start_than_the_venue_takes_sockets_from_one_address(
+    host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    live = {f"A{k}": Wanted(f"a{k}-a1-ramp_25-v6", "testnet", 2) for k in range(6)}
+    paper = {"B": Wanted("b-a1-paper-v3", "sim")}
+    host.follow(live | paper)
+    assert set(host.engines) == {"A0", "A1", "A2", "A3", "A4", "B"}
+    assert "A5 not started: it needs 2 sockets, and 10 of the 10" in caplog.text
+    host.follow(live | paper)
+    assert caplog.text.count("not started") == 1, "it is said once"
+    del live["A0"]
+    host.follow(live | paper)
+    assert "A5" in host.engines
+    on_loopback = {f"C{k}": Wanted("c", "http://127.0.0.1:1", 2) for k in range(6)}
+    host.follow(on_loopback)
+    assert len(host.engines) == 6
+
+
 def test_an_engine_at_a_server_stays_and_follows_by_itself(host: Host) -> None:
     url = "http://127.0.0.1:1"
     host.follow({"HYPE": Wanted("hype-a1-ramp_25-v6", url)})
@@ -91,7 +109,7 @@ def test_only_stages_with_an_engine_want_one(home: Home, put_at: Callable[..., A
     put_at("derive")
     assert read_wanted(home) == {}
     state = put_at("paper")
-    assert read_wanted(home) == {"HYPE": Wanted(state.run)}
+    assert read_wanted(home) == {"HYPE": Wanted(state.run, sockets=1)}
 
 
 def test_up_refuses_a_port_that_is_taken(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ from engine.venues.hyperliquid.wire import (
 )
 from engine.venues.rows import VenueError
 
-THREADS = 6
+SENDERS, ASKERS = 4, 3  # threads; one that waits for an answer keeps no order from leaving
 MOST_PARTS = 20  # of one request
 UNSEEN = (Reason.NOT_SENT, Reason.EXPIRED, Reason.NONCE, Reason.RATE_LIMIT)  # nobody looked at it
 Say = Callable[[NDArray[Any]], None]
@@ -74,14 +74,15 @@ class Courier:
     ) -> None:
         self._who, self._exchange, self._account = who, exchange, account
         self._sz_decimals, self._say = sz_decimals, say
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="courier")
+        self._senders = ThreadPoolExecutor(SENDERS, thread_name_prefix="sender")
+        self._askers = ThreadPoolExecutor(ASKERS, thread_name_prefix="asker")
 
     def send(self, asks: Iterable[Ask]) -> None:
         """Sign what is to be signed, in order, and let everything be carried out."""
         for kind, several in groupby(asks, key=lambda ask: ask.kind):
             if kind >= ASK_STATUS:
                 for ask in several:
-                    self._threads.submit(self._question, ask)
+                    self._askers.submit(self._question, ask)
                 continue
             parts = list(several)
             for k in range(0, len(parts), MOST_PARTS):
@@ -91,15 +92,16 @@ class Courier:
                     nonce=some[0].nonce,
                     expires_ms=some[0].expires_ms or None,
                 )
-                self._threads.submit(self._deliver, prepared, some)
+                self._senders.submit(self._deliver, prepared, some)
 
     def ask_quota(self) -> None:
         """Ask how many requests the address has left."""
-        self._threads.submit(self._quota)
+        self._askers.submit(self._quota)
 
     def close(self) -> None:
         """Wait for what is under way."""
-        self._threads.shutdown(wait=True)
+        self._senders.shutdown(wait=True)
+        self._askers.shutdown(wait=True)
 
     def _action(self, kind: int, asks: list[Ask]) -> Action:
         asset, cloid = self._who.asset_id, self._who.cloid

@@ -113,6 +113,11 @@ class Journal:
         return int(((states != FREE) & (states != SETTLING)).sum())
 
     @property
+    def unsettled_orders(self) -> int:
+        """How many orders may still fill, or have ended and may have fills that were not told."""
+        return int((self.desks["gateway"]["orders"]["slot"]["state"][0] != FREE).sum())
+
+    @property
     def is_long(self) -> bool:
         """Whether a restart would have much to play again."""
         return self._written >= MOST_WRITTEN

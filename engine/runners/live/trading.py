@@ -25,6 +25,7 @@ from engine.store.home import Home
 from engine.venues.hyperliquid.account import Account
 from engine.venues.hyperliquid.account_stream import AccountStream
 from engine.venues.hyperliquid.exchange import Exchange
+from engine.venues.rows import VenueError
 from engine.venues.stream import Stream
 
 TICK_S = 0.25
@@ -94,7 +95,7 @@ class _Process:
         decimals = self.journal.spec.config.sz_decimals
         v = self.venue
         self.courier = Courier(self.who, v.exchange, v.account, decimals, self.heard.put)
-        self.is_over = False
+        self.is_over, self.why = False, "a stream is over"
         self.kept_s = self.asked_s = time.monotonic()
         self.latched = False
 
@@ -102,22 +103,26 @@ class _Process:
         """Hear until told otherwise; return why it ended."""
         self._act(event(RESTARTED, self.now_ns()))
         for work in (self._listen_to_market, self._listen_to_account):
-            threading.Thread(target=work, daemon=True).start()
+            threading.Thread(target=self._listen, args=(work,), daemon=True).start()
         self.courier.ask_quota()
         while not stop.asked and not self.is_over:
             self._hear()
             self._look_after()
-        return "it was asked to stop" if stop.asked else "the stream is over"
+        return "it was asked to stop" if stop.asked else self.why
 
     def leave(self) -> None:
-        """Cancel everything and wait for the answers; then let go of the venue."""
-        self._act(event(DISCONNECTED, self.now_ns(), code=MARKET))
-        end_s = time.monotonic() + LEAVE_S
-        while self.journal.live_orders and time.monotonic() < end_s:
-            self._hear(is_leaving=True)
-        self.venue.market.close()
-        self.venue.news.close()
-        self.courier.close()
+        """Cancel everything, and wait until it is known what every order came to; then let go."""
+        try:
+            self._act(event(DISCONNECTED, self.now_ns(), code=MARKET))
+            end_s = time.monotonic() + LEAVE_S
+            while self.journal.unsettled_orders and time.monotonic() < end_s:
+                self._hear(is_leaving=True)
+                self.on_beat(self.journal)
+            self.on_beat(self.journal)
+        finally:  # threads that go on listening would keep a broken process alive
+            self.venue.market.close()
+            self.venue.news.close()
+            self.courier.close()
 
     def _hear(self, *, is_leaving: bool = False) -> None:
         """Take what has come, or the time where nothing has, and act on it."""
@@ -155,24 +160,27 @@ class _Process:
             self.courier.ask_quota()
         self.on_beat(self.journal)
 
-    def _listen_to_market(self) -> None:
-        """Pass on what the market says; a stream tells of its line only when that is cut."""
-        is_new = True
+    def _listen(self, work: Callable[[], None]) -> None:
+        """Hear one stream to its end, which is the end of trading, too."""
         try:
-            while (frame := self.venue.market.take(TICK_S)) is not None:
-                if len(frame) and is_new:
-                    is_new = False
-                    self.heard.put(event(CONNECTED, int(frame["recv_ns"][0]), code=MARKET))
-                if len(frame):
-                    self.heard.put(frame)
+            work()
+        except VenueError as error:
+            self.why = str(error)
         finally:
             self.heard.put(None)
 
+    def _listen_to_market(self) -> None:
+        """Pass on what the market says; a stream tells of its line only when that is cut."""
+        is_new = True
+        while (frame := self.venue.market.take(TICK_S)) is not None:
+            if len(frame) and is_new:
+                is_new = False
+                self.heard.put(event(CONNECTED, int(frame["recv_ns"][0]), code=MARKET))
+            if len(frame):
+                self.heard.put(frame)
+
     def _listen_to_account(self) -> None:
-        try:
-            while (news := self.venue.news.take(TICK_S)) is not None:
-                told = [e for one in news for e in of_news(self.who, one.what, one.recv_ns)]
-                if told:
-                    self.heard.put(joined(told))
-        finally:
-            self.heard.put(None)
+        while (news := self.venue.news.take(TICK_S)) is not None:
+            told = [e for one in news for e in of_news(self.who, one.what, one.recv_ns)]
+            if told:
+                self.heard.put(joined(told))

@@ -12,6 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.store.home import Home
 
+
+class VenueFileError(ValueError):
+    """What a desk has written down about a venue is not there, or not right."""
+
+
 Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")]
 
 
@@ -49,18 +54,20 @@ def read_venue(home: Home, venue: str) -> VenueFile:
 
     Raises
     ------
-    ValueError
+    VenueFileError
         if there is no such file, or it is not right, naming the field.
     """
     path = venue_path(home, venue)
     try:
         return VenueFile.model_validate(tomllib.loads(path.read_text("utf-8")))
     except FileNotFoundError:
-        raise ValueError(
+        raise VenueFileError(
             f"{path} does not exist: it must name url, account, engine_key and guard_key"
         ) from None
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path} is no TOML: {error}") from None
+        raise VenueFileError(f"{path} is no TOML: {error}") from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise ValueError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise VenueFileError(
+            f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+        ) from None

@@ -1,5 +1,7 @@
 """A live engine on disk: whatever was heard is heard again, whatever was asked is not forgotten."""
 
+import errno
+
 import numpy as np
 import pytest
 
@@ -89,6 +91,20 @@ def test_what_was_asked_for_is_on_the_disk_before_it_is_sent(spec, home, monkeyp
             asks = journal.hear(market(T0 + ask_count * S // 2))
             assert (len(synced) > before) == bool(asks)
         monkeypatch.undo()
+
+
+def test_what_cannot_be_written_down_is_not_acted_on(spec, home, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "no space left")
+
+    with Journal.open(spec, home) as journal:
+        connect(journal)
+        play(journal)
+        before = journal.desks.tobytes()
+        monkeypatch.setattr(journal._tail, "append", full)
+        with pytest.raises(OSError, match="no space left"):
+            journal.hear(market(T0 + 100 * S))
+        assert journal.desks.tobytes() == before
 
 
 def test_another_process_cannot_open_it(spec, home):

@@ -1,0 +1,187 @@
+"""The process around a live engine: what it waits for, what ends it, and what it says of itself."""
+
+import contextlib
+import sys
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from engine.config import AssetSpec
+from engine.runners import guard as guards
+from engine.runners import host as hosts
+from engine.runners.guard import Guard
+from engine.runners.host import Host, Wanted
+from engine.runners.live import engine as engines
+from engine.runners.live.connection import enter_when_up
+from engine.runners.live.engine import _Beat, _Watch
+from engine.runners.live.heartbeat import Beat, boot, read_beats, up_ns, write_beat
+from engine.runners.live.trading import Venue as Way
+from engine.runners.live.trading import trade_live
+from engine.runners.stopping import Stop
+from engine.store.metrics import Metrics, StoreBusyError
+from engine.venues.hyperliquid.cloid import Cloid
+from engine.venues.hyperliquid.outcome import Done
+from engine.venues.hyperliquid.wire import CancelOrders
+from engine.venues.rows import VenueError
+
+WANTED = SimpleNamespace(run="hype-a1-ramp_25-v6")
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(engines, "POLL_S", 0.01)
+    monkeypatch.setattr(engines, "BLIND_S", 0.2)
+
+
+def is_over_after(watch, seconds):
+    with watch.watching():
+        return watch.run_is_over.wait(seconds)
+
+
+def test_a_run_ends_when_its_stage_wants_another(home, quick, monkeypatch):
+    wanted = [WANTED]
+    monkeypatch.setattr(engines, "read_assignment", lambda *_: wanted[0])
+    assert not is_over_after(_Watch(home, "HYPE", WANTED.run, Stop()), 0.3)
+    for other in (None, SimpleNamespace(run="hype-a1-ramp_50-v7")):
+        wanted[0] = other
+        assert is_over_after(_Watch(home, "HYPE", WANTED.run, Stop()), 5.0)
+
+
+def test_a_stage_that_cannot_be_read_ends_a_run_only_when_it_stays_so(home, quick, monkeypatch):
+    answers = [StoreBusyError("kept"), WANTED] * 5
+
+    def read(*_):
+        answer = answers.pop(0) if answers else StoreBusyError("kept")
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(engines, "read_assignment", read)
+    watch, began_s = _Watch(home, "HYPE", WANTED.run, Stop()), time.monotonic()
+    assert is_over_after(watch, 5.0)
+    assert not answers and time.monotonic() - began_s > 0.2
+
+
+def test_a_store_that_others_keep_does_not_hold_up_whoever_trades(home, quick, monkeypatch):
+    def read(*_):
+        with Metrics.open(home):
+            return WANTED
+
+    monkeypatch.setattr(engines, "read_assignment", read)
+    watch = _Watch(home, "HYPE", WANTED.run, Stop())
+    with watch.watching(), Metrics.open(home):
+        time.sleep(0.1)  # the watch waits for the store by now
+        began_s = time.monotonic()
+        for _ in range(1_000):
+            watch(None)
+        assert time.monotonic() - began_s < 0.5
+
+
+def test_a_host_keeps_its_engines_while_the_store_cannot_be_read(home, monkeypatch):
+    forever = [sys.executable, "-c", "import time\nwhile True: time.sleep(1)"]
+    host = Host(home, lambda *_: forever)
+    try:
+        monkeypatch.setattr(hosts, "read_wanted", lambda _: {"HYPE": Wanted("a", "localnet")})
+        host.look()
+        (_, child) = host.engines["HYPE"]
+
+        def busy(_):
+            raise StoreBusyError("kept")
+
+        monkeypatch.setattr(hosts, "read_wanted", busy)
+        host.look()
+        assert host.engines["HYPE"][1] is child and child.code is None
+    finally:
+        host.stop()
+
+
+def test_a_venue_that_is_away_is_waited_for(monkeypatch):
+    monkeypatch.setattr("engine.runners.live.connection.AGAIN_S", 0.01)
+    tries, said = [], []
+
+    @contextlib.contextmanager
+    def way():
+        tries.append(len(tries))
+        if len(tries) < 3:
+            raise VenueError("nobody is there")
+        yield "a connection"
+
+    with contextlib.ExitStack() as stack:
+        assert enter_when_up(stack, way, Stop(), said.append) == "a connection"
+    assert len(tries) == 3 and len(said) == 2 and "nobody is there" in said[0]
+    stop = Stop()
+    stop.ask()
+    with contextlib.ExitStack() as stack:
+        assert enter_when_up(stack, way, stop, said.append) is None
+
+
+def test_on_paper_no_key_is_read(home, monkeypatch):
+    run = SimpleNamespace(run="hype-a1-paper-v3", asset="HYPE", mode="paper")
+    left = [run, None]
+    asked = []
+    state = SimpleNamespace(spec=AssetSpec(asset="HYPE", capital_usd=1e3, venue="localnet"))
+    monkeypatch.setattr(engines, "read_assignment", lambda *_: left.pop(0))
+    monkeypatch.setattr(engines, "_state", lambda *_: state)
+    monkeypatch.setattr(engines, "connect", lambda *_, **__: asked.append("a key"))
+    monkeypatch.setattr(engines, "read_venue", lambda *_: asked.append("a venue file"))
+    monkeypatch.setattr(engines, "trade_on_paper", lambda *_, **__: asked.append("paper"))
+    engines.trade(home, "HYPE", Stop())
+    assert asked == ["paper"]
+
+
+def journal(live_orders):
+    ledger = SimpleNamespace(position=0.0)
+    maker = SimpleNamespace(ledger=ledger)
+    desks = [SimpleNamespace(maker=maker)]
+    return SimpleNamespace(live_orders=live_orders, kill_reason="", desks=desks)
+
+
+@pytest.mark.parametrize(("last", "is_over"), [(0, True), (2, False)])
+def test_a_heartbeat_says_it_is_over_only_where_nothing_is_left(home, spec, last, is_over):
+    beat = _Beat(home, spec, _Watch(home, "HYPE", spec.run, Stop()))
+    for live_orders in (2 - last, last):  # within a second
+        beat(journal(live_orders))
+    beat.end()
+    (read,) = read_beats(home)
+    assert (read.live_orders, read.is_over) == (last, is_over)
+
+
+class Venue:
+    """One account with one order of ours."""
+
+    cancelled: tuple = ()
+
+    def ask(self, action):
+        assert isinstance(action, CancelOrders)
+        self.cancelled = [one.o for one in action.cancels]
+        return (Done(),) * len(action.cancels)
+
+
+@pytest.mark.parametrize(("is_over", "cancelled"), [(True, [7]), (False, ())])
+def test_the_guard_cancels_what_an_engine_left_that_said_it_was_over(
+    home, monkeypatch, is_over, cancelled
+):
+    order = SimpleNamespace(coin="HYPE", oid=7, cloid=Cloid(1, 159, 3).wire())
+    account = SimpleNamespace(open_orders=lambda: (order,))
+    monkeypatch.setattr(guards, "Account", lambda *_: account)
+    alive = dict(asset="HYPE", asset_id=159, run="r", pid=1, boot=boot(), up_ns=up_ns())
+    write_beat(home, Beat(**alive, live_orders=0, position=0.0, kill_reason="", is_over=is_over))
+    venue = Venue()
+    Guard(home, None, venue, "0x" + "a" * 40, looked_s=-1e9).look()
+    assert venue.cancelled == cancelled
+
+
+def test_whatever_breaks_in_leaving_the_way_to_the_venue_is_closed(spec, home, monkeypatch):
+    closed = []
+    part = SimpleNamespace(close=lambda: closed.append(1), address="0x" + "a" * 40)
+    venue = Way(exchange=None, account=part, market=part, news=part)
+
+    def breaks(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("engine.runners.live.trading.Courier", lambda *_: part)
+    monkeypatch.setattr("engine.runners.live.journal.Journal.hear", breaks)
+    with pytest.raises(OSError, match="no space left"):
+        trade_live(spec, home, venue)
+    assert len(closed) == 3
