@@ -5,13 +5,13 @@ a file beside it; it opens late and closes early. DuckDB's own lock would not do
 as its process opens and closes the file by other means.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,19 @@ class StoreBusyError(RuntimeError):
     """Another process owns the store and did not let go in time."""
 
 
+def last_written(home: Home) -> tuple[int, ...]:
+    """Return a mark that is another one once anything was written to the store; nobody is kept out.
+
+    What is being written has it changed by the time its owner lets go.
+    """
+    written = []
+    for path in (home.metrics, home.metrics.with_suffix(".duckdb.wal")):
+        with contextlib.suppress(FileNotFoundError):
+            seen = path.stat()
+            written += [seen.st_mtime_ns, seen.st_size]
+    return tuple(written)
+
+
 class MigrationError(RuntimeError):
     """The schema's history is not the one these migrations tell."""
 
@@ -57,7 +70,7 @@ class Metrics:
         self._home = home
 
     @classmethod
-    @contextmanager
+    @contextlib.contextmanager
     def open(
         cls, home: Home, timeout_s: float = 20.0, *, migrations: Path = _MIGRATIONS
     ) -> Iterator["Metrics"]:
@@ -115,7 +128,7 @@ def _read_query(name: str) -> str:
     return path.read_text()
 
 
-@contextmanager
+@contextlib.contextmanager
 def _owned(path: Path, timeout_s: float) -> Iterator[None]:
     fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o640)
     try:

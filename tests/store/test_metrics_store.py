@@ -8,8 +8,10 @@ import duckdb
 import pytest
 
 import engine.store.metrics as metrics_module
+from engine.onboarding.line import freeze
+from engine.onboarding.transaction import transaction
 from engine.store.kinds import COLUMNS, REQUIRED, TABLE
-from engine.store.metrics import Metrics, MigrationError, StoreBusyError
+from engine.store.metrics import Metrics, MigrationError, StoreBusyError, last_written
 
 MIGRATIONS = Path(metrics_module.__file__).parent / "migrations"
 HOLDER = """
@@ -160,3 +162,16 @@ def test_rows_from_before_a_migration_stay_as_they_were(home, tmp_path, row, run
         sample = metrics.query("last_sample", run=run).row(0, named=True)
         assert (sample["mid"], sample["equity_usd"]) == (20.0, 1000.0)
         assert (sample["spread_usd"], sample["alpha_flow_bps"], sample["regime"]) == (None,) * 3
+
+
+def test_the_mark_of_what_was_written_changes_with_a_write_and_with_nothing_else(home):
+    with Metrics.open(home):
+        pass
+    before = last_written(home)
+    for _ in range(2):
+        with Metrics.open(home) as metrics:
+            metrics.con.execute("SELECT count(*) FROM samples").fetchall()
+    assert last_written(home) == before
+    with Metrics.open(home) as metrics, transaction(metrics.con):
+        freeze(metrics.con, "a test", "Ada", 1)
+    assert last_written(home) != before

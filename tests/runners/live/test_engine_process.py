@@ -1,6 +1,7 @@
 """The process around a live engine: what it waits for, what ends it, and what it says of itself."""
 
 import contextlib
+import itertools
 import sys
 import time
 from types import SimpleNamespace
@@ -30,6 +31,9 @@ WANTED = SimpleNamespace(run="hype-a1-ramp_25-v6")
 
 @pytest.fixture
 def quick(monkeypatch):
+    """Let little time pass between two looks, and let each see that something was written."""
+    marks = itertools.count()
+    monkeypatch.setattr(engines, "last_written", lambda _: (next(marks),))
     monkeypatch.setattr(engines, "POLL_S", 0.01)
     monkeypatch.setattr(engines, "BLIND_S", 0.2)
 
@@ -61,6 +65,24 @@ def test_a_stage_that_cannot_be_read_ends_a_run_only_when_it_stays_so(home, quic
     watch, began_s = _Watch(home, "HYPE", WANTED.run, Stop()), time.monotonic()
     assert is_over_after(watch, 5.0)
     assert not answers and time.monotonic() - began_s > 0.2
+
+
+def test_the_store_is_read_again_only_when_something_was_written(home, quick, monkeypatch):
+    reads, mark = [], [(1, 2)]
+
+    def read(*_):
+        reads.append(1)
+        return WANTED
+
+    monkeypatch.setattr(engines, "read_assignment", read)
+    monkeypatch.setattr(engines, "last_written", lambda _: mark[0])
+    watch = _Watch(home, "HYPE", WANTED.run, Stop())
+    with watch.watching():
+        assert not watch.run_is_over.wait(0.4), "what has not changed is known: nothing is blind"
+        assert len(reads) == 1
+        mark[0] = (2, 2)
+        watch.run_is_over.wait(0.2)
+    assert len(reads) == 2
 
 
 def test_a_store_that_others_keep_does_not_hold_up_whoever_trades(home, quick, monkeypatch):
