@@ -246,7 +246,7 @@ def _schedule(folder: Path) -> Path:
 def main(argv: list[str] | None = None) -> int:
     """Live through it and print it; return the exit code."""
     parser = argparse.ArgumentParser(prog="benchmarks.onboard_live", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=6.0)
+    parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--speed", type=float, default=10.0, help="market seconds a second")
     args = parser.parse_args(argv)
     with (
