@@ -14,7 +14,7 @@ onboard: $(RUN)  ## rehearse HYPE with $1,000 on the simulated market, unattende
 	$(BIN)/gangway rehearse HYPE --capital-usd 1000
 
 test: $(DEV) $(ORACLE) check  ## everything that must hold
-	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 20
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20
 
 fast: $(DEV)  ## the tests of a coffee break: no browser, nothing slow
 	$(BIN)/python -m pytest -m "not slow and not ui"
