@@ -1,17 +1,14 @@
-"""A gateway that is broken on purpose is caught: the simulation of faults sees something."""
+"""A gateway that is broken on purpose is caught: the simulation of faults sees something.
+
+Each is compiled anew, so two of them are tried here; `make faults` tries all.
+"""
 
 import pytest
 
 from benchmarks.fault_mutants import MUTANTS, try_out
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-NAMES = (
-    "a timeout is taken for a failure",
-    "nonces are used again",
-    "nothing is compared with the venue",
-    "fills are counted as often as they are told",
-    "the kill switch is forgotten at a restart",
-)
+NAMES = ("a timeout is taken for a failure", "nothing is compared with the venue")
 
 
 @pytest.mark.parametrize("name", NAMES)
