@@ -243,7 +243,9 @@ def _sample(minute: int, fills: int, edge_bps: float, learning: bool) -> dict[st
 
 
 def pytest_configure() -> None:
-    """Keep Prefect quiet and at home before anything imports it."""
+    """Keep Prefect quiet and at home, and every width a test's own, before anything is imported."""
+    for name in ("COLUMNS", "LINES", "FORCE_COLOR"):  # a console made under them keeps them
+        os.environ.pop(name, None)
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("PREFECT_LOGGING_TO_API_ENABLED", "false")
     os.environ.setdefault("DO_NOT_TRACK", "1")
