@@ -6,7 +6,7 @@ at once, and starts them again after a while; stops everything in order, and com
 1 where a fill was lost or doubled, a position or a fee differs, an order outlived its engine for
 too long, the exchange forgot what it had told, or a process ended by itself or with a traceback.
 
-An order that no engine answers for may rest for `DEAD_S`, the guard's patience, and `SWEEP_S`: the
+An order that no engine answers for may rest for `GONE_S`, the guard's patience, and `SWEEP_S`: the
 guard looks once a second, asks for each dex, signs, and waits for the block, and we look twice a
 second. Where the guard or the exchange was away, too, the time counts from its return; how long the
 guard took to come back is printed beside it.
@@ -27,7 +27,7 @@ from pathlib import Path
 from benchmarks.chaos_processes import Processes, wait_for
 from benchmarks.chaos_taker import Taker
 from benchmarks.chaos_witness import Fill, Witness
-from engine.runners.guard import DEAD_S
+from engine.runners.guard import GONE_S
 from engine.store.metrics import Metrics
 
 ASSETS = ("HYPE", "hyna:LIT")
@@ -163,7 +163,7 @@ def _compare(processes: Processes, witness: Witness, outcome: Outcome) -> None:
     outcome.guard_start_s = processes.longest_start_s
     outcome.latched = processes.latched()
     outcome.broken += [f"the exchange forgot {what}" for what in witness.forgotten]
-    if outcome.longest_s > DEAD_S + SWEEP_S:
+    if outcome.longest_s > GONE_S + SWEEP_S:
         outcome.broken.append(f"an order outlived its engine by {outcome.longest_s:.1f} s")
 
 
@@ -185,7 +185,7 @@ def _troubles(processes: Processes) -> list[str]:
 
 def table(outcome: Outcome) -> str:
     """Return it as Markdown."""
-    limit_s = f"of {DEAD_S:g} s and {SWEEP_S:g} s for the sweep"
+    limit_s = f"of {GONE_S:g} s and {SWEEP_S:g} s for the sweep"
     rows = {f"SIGKILL to {kind}": f"{n}" for kind, n in sorted(outcome.kills.items())} | {
         "orders taken by somebody else": f"{outcome.takes:,}",
         "our fills": f"{outcome.fills:,}, ${outcome.volume_usd:,.0f}",

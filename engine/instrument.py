@@ -11,10 +11,9 @@ import math
 from typing import Any
 
 from engine.events import BUY
+from engine.grid import MAX_PX_DECIMALS, SIGNIFICANT_FIGURES
 from engine.record import f8, kernel, record, zeros
 
-MAX_PX_DECIMALS = 6
-SIGNIFICANT_FIGURES = 5
 # what a price may be at all: six decimals at most, and no unit near the end of 64 bits
 PX_MIN, PX_MAX = 1e-6, 1e9
 

@@ -6,7 +6,7 @@ Hyperliquid documentation, "Tick and lot size", "Error responses", "Rate limits"
 "HIP-3" (caps), "Contract specifications" (largest orders), read in September 2026.
 """
 
-from engine.instrument import SIGNIFICANT_FIGURES
+from engine.grid import SIGNIFICANT_FIGURES
 from engine.localnet import margin, refusals
 from engine.localnet.digits import MICRO, WIRE_DECIMALS
 from engine.localnet.floor import Floor

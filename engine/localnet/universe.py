@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from engine.instrument import MAX_PX_DECIMALS
+from engine.grid import MAX_PX_DECIMALS
 from engine.localnet.digits import MICRO
 
 DEX_STEP = 10_000

@@ -2,9 +2,9 @@
 
 The venue's dead-man switch is refused to accounts that have traded less than a million dollars, so
 this is ours; where the venue takes it, the guard sets that one, too. It has its own agent key,
-shares no trading code with the engines, and acts where an engine's heartbeat is older than 10 s,
-where a kill switch has latched, and where an order of ours rests that no engine answers for. It
-stops when the venue has listed none of them twice.
+shares no trading code with the engines, and acts where an engine's heartbeat is older than 10 s
+(5 s where its process has ended), where a kill switch has latched, and where an order of ours rests
+that no engine answers for. It stops when the venue has listed none of them twice.
 
 ``python -m engine.runners.guard localnet --home var``
 """
@@ -28,7 +28,7 @@ from engine.runners.live.connection import (
     enter_when_up,
 )
 from engine.runners.live.dead_man import DeadManSwitch
-from engine.runners.live.heartbeat import Beat, age_s, read_beats
+from engine.runners.live.heartbeat import Beat, age_s, is_gone, read_beats
 from engine.runners.live.latch import EVERYTHING, read_latch
 from engine.runners.live.venue_file import read_venue
 from engine.runners.stopping import Stop, stop_signals
@@ -46,6 +46,7 @@ from engine.venues.rows import VenueError
 LOG = logging.getLogger("engine.guard")
 LOOK_S = 1.0
 DEAD_S = 10.0  # without a heartbeat
+GONE_S = 5.0  # the same, of a process that has ended: nothing rests ten seconds after a death
 ROUTINE_S = 30.0  # between two looks for orders that nobody answers for
 MOST_CANCELS = 100  # of one request
 SLIPPAGES = (0.005, 0.01, 0.02, 0.05)  # of the price, one after another, until flat
@@ -59,7 +60,7 @@ def in_danger(home: Home) -> dict[str, str]:
             found[EVERYTHING] = f"{beat} cannot be read"
         elif (reason := read_latch(home, beat.asset)) is not None:
             found[beat.asset] = f"kill switch: {reason}"
-        elif not beat.is_over and age_s(beat) > DEAD_S:
+        elif not beat.is_over and age_s(beat) > (GONE_S if is_gone(beat) else DEAD_S):
             found[beat.asset] = f"no heartbeat for {age_s(beat):.0f} s"
     if (reason := read_latch(home, EVERYTHING)) is not None:
         found[EVERYTHING] = f"kill switch: {reason}"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.events import LEVEL, SNAPSHOT
-from engine.instrument import MAX_PX_DECIMALS
+from engine.grid import MAX_PX_DECIMALS
 from engine.sim.market import HOUR_NS, SimulatedMarket
 from engine.sim.universe import market_of
 from engine.venues.pacing import Pace

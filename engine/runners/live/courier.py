@@ -14,7 +14,19 @@ import httpx
 from numpy.typing import NDArray
 
 from engine.actions import CANCEL, MODIFY, PLACE
-from engine.events import QUOTA, RATE_LIMIT, joined
+from engine.events import (
+    BAD_PX,
+    BAD_SZ,
+    MIN_NOTIONAL,
+    NO_MARGIN,
+    OI_CAP,
+    POST_ONLY,
+    QUOTA,
+    RATE_LIMIT,
+    TOO_MANY,
+    UNKNOWN_ORDER,
+    joined,
+)
 from engine.gateway.words import (
     ASK_FILLS,
     ASK_ORDERS,
@@ -51,6 +63,17 @@ from engine.venues.rows import VenueError
 SENDERS, ASKERS = 4, 3  # threads; one that waits for an answer keeps no order from leaving
 MOST_PARTS = 20  # of one request
 UNSEEN = (Reason.NOT_SENT, Reason.EXPIRED, Reason.NONCE, Reason.RATE_LIMIT)  # nobody looked at it
+CODES = {  # what an engine knows a refusal by; 0 where it knows none
+    **dict.fromkeys(UNSEEN, RATE_LIMIT),
+    Reason.POST_ONLY: POST_ONLY,
+    Reason.MIN_NOTIONAL: MIN_NOTIONAL,
+    Reason.NO_MARGIN: NO_MARGIN,
+    Reason.UNKNOWN_ORDER: UNKNOWN_ORDER,
+    Reason.OI_CAP: OI_CAP,
+    Reason.BAD_PX: BAD_PX,
+    Reason.BAD_SZ: BAD_SZ,
+    Reason.TOO_MANY: TOO_MANY,
+}
 Say = Callable[[NDArray[Any]], None]
 
 
@@ -174,7 +197,6 @@ def _answer(ask: Ask, outcome: Outcome, now_ns: int) -> list[NDArray[Any]]:
         case Done() if not is_order:
             return [event(CANCEL_DONE, now_ns, ref=ask.wire)]
         case Refused():
-            code = RATE_LIMIT if outcome.reason in UNSEEN else outcome.reason.code
-            kind = REFUSED if is_order else CANCEL_REFUSED
+            kind, code = REFUSED if is_order else CANCEL_REFUSED, CODES.get(outcome.reason, 0)
             return [event(kind, now_ns, ref=ask.wire, side=ask.side, code=code)]
     return [event(LOST, now_ns, ref=ask.wire)] if is_order else []

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engine.store.home import Home
 
-BOOT = Path("/proc/sys/kernel/random/boot_id")
+PROCESSES = Path("/proc")
+BOOT = PROCESSES / "sys/kernel/random/boot_id"
 
 
 class Beat(BaseModel):
@@ -69,3 +70,12 @@ def read_beats(home: Home) -> Iterator[Beat | Path]:
 def age_s(beat: Beat) -> float:
     """Return how old a heartbeat is [s]; infinite where the machine was started since."""
     return (up_ns() - beat.up_ns) / 1e9 if beat.boot == boot() else float("inf")
+
+
+def is_gone(beat: Beat) -> bool:
+    """Return whether the process that wrote it has ended, be it that nobody has noticed yet."""
+    try:
+        state = (PROCESSES / str(beat.pid) / "stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return state in ("Z", "X")

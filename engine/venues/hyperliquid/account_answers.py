@@ -11,8 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, model_validator
 
-from engine.venues.hyperliquid.answers import WIRE, Amount, Number, Price
-from engine.venues.hyperliquid.codec import SIDES
+from engine.venues.hyperliquid.answers import SIDES, WIRE, Amount, Number, Price
 from engine.venues.hyperliquid.refusals import Reason, reason_of_status
 
 Millis = Annotated[int, Field(gt=0, lt=4_000_000_000_000)]  # before the year 2096

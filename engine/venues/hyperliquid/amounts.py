@@ -7,7 +7,7 @@ significant figures and ``6 - sz_decimals`` decimals, whole numbers are always l
 most ``sz_decimals`` decimals. The strings are those of the official SDK's `float_to_wire`.
 """
 
-from engine.instrument import MAX_PX_DECIMALS, SIGNIFICANT_FIGURES
+from engine.grid import MAX_PX_DECIMALS, SIGNIFICANT_FIGURES
 
 TOLERANCE = 1e-12  # of the SDK: what is farther from its string is not that number
 USD_UNITS = 10**6  # of a margin amount in one USD

@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 
 from engine.venues.rows import MarginMode
 
+SIDES = {"B": 1, "A": -1}  # of an order its own, of a trade the aggressor's
 WIRE = ConfigDict(frozen=True, extra="ignore", strict=True)
 _DECIMAL = re.compile(r"-?\d{1,30}(\.\d{0,30})?(e-?\d{1,2})?")
 

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from engine.events import BUY, CONTEXT, LAST, LEVEL, SELL, SNAPSHOT, TRADE, Event
 from engine.instrument import PX_MAX, PX_MIN
 from engine.record import zeros
+from engine.venues.hyperliquid.answers import SIDES
 from engine.venues.hyperliquid.level_parser import MAX_LEVELS, MAX_MS, NS_PER_MS, read_levels
 
-SIDES = {"B": BUY, "A": SELL}  # of the aggressor
 SILENT = ("pong", "subscriptionResponse")
 
 # kind, side, code, ts_ns, recv_ns, px, sz, id, ref, extra

@@ -1,4 +1,4 @@
-"""Why the venue says no: its words and statuses, and what an engine is told of them.
+"""Why the venue says no: its words and statuses.
 
 Its sentences are matched by how they begin: live ones often end with `` asset=3`` or with numbers.
 
@@ -9,18 +9,6 @@ statuses as in `nktkas/hyperliquid` of August 2026.
 """
 
 from enum import StrEnum
-
-from engine.events import (
-    BAD_PX,
-    BAD_SZ,
-    MIN_NOTIONAL,
-    NO_MARGIN,
-    OI_CAP,
-    POST_ONLY,
-    RATE_LIMIT,
-    TOO_MANY,
-    UNKNOWN_ORDER,
-)
 
 
 class Reason(StrEnum):
@@ -46,23 +34,6 @@ class Reason(StrEnum):
     NOT_SENT = "there was no connection"
     OTHER = "for another reason"
 
-    @property
-    def code(self) -> int:
-        """The code of a `REJECTED` event; 0 where an engine knows none."""
-        return _CODES.get(self, 0)
-
-
-_CODES = {
-    Reason.POST_ONLY: POST_ONLY,
-    Reason.MIN_NOTIONAL: MIN_NOTIONAL,
-    Reason.NO_MARGIN: NO_MARGIN,
-    Reason.RATE_LIMIT: RATE_LIMIT,
-    Reason.UNKNOWN_ORDER: UNKNOWN_ORDER,
-    Reason.OI_CAP: OI_CAP,
-    Reason.BAD_PX: BAD_PX,
-    Reason.BAD_SZ: BAD_SZ,
-    Reason.TOO_MANY: TOO_MANY,
-}
 
 USED_NONCE = "invalid nonce: duplicate nonce"  # not a refusal: the first of the two may have worked
 

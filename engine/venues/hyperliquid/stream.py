@@ -15,7 +15,7 @@ import orjson
 from numpy.typing import NDArray
 
 from engine.events import CONNECTED, DISCONNECTED, LEVEL, SNAPSHOT, Event, joined
-from engine.instrument import MAX_PX_DECIMALS
+from engine.grid import MAX_PX_DECIMALS
 from engine.record import zeros
 from engine.venues.hyperliquid.frames import FrameReader, warm
 from engine.venues.line import FRAME, OPENED, PATIENT, Heard, Line, Patience

@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from engine.instrument import MAX_PX_DECIMALS
+from engine.grid import MAX_PX_DECIMALS
 
 # szDecimals of the main dex's universe (POST /info {"type": "meta"}, 2026-09-30)
 SZ_DECIMALS = {"BTC": 5, "ETH": 4, "SOL": 2, "HYPE": 2, "WLFI": 0}

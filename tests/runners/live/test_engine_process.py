@@ -2,6 +2,8 @@
 
 import contextlib
 import itertools
+import os
+import subprocess
 import sys
 import time
 from types import SimpleNamespace
@@ -192,6 +194,23 @@ def test_the_guard_cancels_what_an_engine_left_that_said_it_was_over(
     venue = Venue()
     Guard(home, None, venue, "0x" + "a" * 40, looked_s=-1e9).look()
     assert venue.cancelled == cancelled
+
+
+@pytest.mark.parametrize("is_reaped", [False, True])
+def test_an_engine_that_has_ended_is_given_half_the_patience(home, is_reaped):
+    engine = subprocess.Popen(["sleep", "60"])
+
+    def danger(silent_s: float) -> bool:
+        then_ns = up_ns() - int(silent_s * 1e9)
+        said = dict(asset="HYPE", asset_id=159, run="r", pid=engine.pid, boot=boot())
+        write_beat(home, Beat(**said, up_ns=then_ns, live_orders=1, position=0.0, kill_reason=""))
+        return "HYPE" in guards.in_danger(home)
+
+    assert (danger(6.0), danger(11.0)) == (False, True)
+    engine.kill()
+    os.waitid(os.P_PID, engine.pid, os.WEXITED | (0 if is_reaped else os.WNOWAIT))
+    assert (danger(4.0), danger(6.0)) == (False, True)
+    engine.wait()
 
 
 def test_whatever_breaks_in_leaving_the_way_to_the_venue_is_closed(spec, home, monkeypatch):

@@ -93,7 +93,7 @@ def test_an_engine_trades_dies_goes_on_and_is_killed(home: Home, put_at) -> None
         with connect(venue, venue.guard_key, home) as way:
             guard = Guard(home, way.info, way.exchange, venue.account)
             guard.look()
-            assert desk.open_orders(), "it waits ten seconds"
+            assert desk.open_orders(), "it waits for a successor"
             wait_for(lambda: (guard.look(), not desk.open_orders())[1])
 
         second = engine(home)
