@@ -2,14 +2,16 @@
 
 ``python -m benchmarks.chaos --minutes 10`` starts a loopback exchange, the engine host with its
 live engines, and the guard, all in a home of their own; kills them with SIGKILL, alone and several
-at once, and starts them again after a while; stops everything in order, and compares. It ends with
+at once, and starts them again after a while; lets an engine or the exchange stand still with
+SIGSTOP, and go on as if nothing had been; stops everything in order, and compares. It ends with
 1 where a fill was lost or doubled, a position or a fee differs, an order outlived its engine for
 too long, the exchange forgot what it had told, or a process ended by itself or with a traceback.
 
-An order that no engine answers for may rest for `GONE_S`, the guard's patience, and `SWEEP_S`: the
-guard looks once a second, asks for each dex, signs, and waits for the block, and we look twice a
-second. Where the guard or the exchange was away, too, the time counts from its return; how long the
-guard took to come back is printed beside it.
+An order that no engine answers for may rest for the guard's patience, `GONE_S` where the engine was
+killed and `DEAD_S` where it stands still, and for `SWEEP_S`: the guard looks once a second, asks
+for each dex, signs, and waits for the block, and we look twice a second. Where the guard or the
+exchange was away, too, the time counts from its return; how long the guard took to come back is
+printed beside it.
 """
 
 import argparse
@@ -17,22 +19,26 @@ import contextlib
 import math
 import random
 import re
+import signal
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from benchmarks.chaos_processes import Processes, wait_for
 from benchmarks.chaos_taker import Taker
 from benchmarks.chaos_witness import Fill, Witness
-from engine.runners.guard import GONE_S
+from engine.runners.guard import DEAD_S, GONE_S
 from engine.store.metrics import Metrics
 
 ASSETS = ("HYPE", "hyna:LIT")
 SWEEP_S = 5.0
 EVERY_S, AWAY_S = (3.0, 35.0), (0.3, 12.0)  # between two rounds of kills, and until the restart
+FROZEN_S = (3.0, 30.0)
 SETTLE_S = 15.0
 CENT_USD = 0.005
 KILLS = {
@@ -45,6 +51,8 @@ KILLS = {
     ("host", "all engines"): 1,
     ("localnet", "an engine"): 1,
     ("localnet", "host", "guard", "all engines"): 1,
+    ("an engine, frozen",): 3,
+    ("localnet, frozen",): 1,
 }
 TROUBLE = re.compile(r"Traceback|nanobind|Exception ignored|Segmentation|Task exception")
 
@@ -59,6 +67,7 @@ class Outcome:
     fees_usd: float = 0.0
     orphans: int = 0
     longest_s: float = 0.0
+    longest_frozen_s: float = 0.0
     looks: int = 0
     guard_start_s: float = 0.0
     takes: int = 0
@@ -103,23 +112,28 @@ def _kill(processes: Processes, minutes: float, dice: random.Random, outcome: Ou
                 outcome.broken.append(f"{name} ended by itself with {child.code}")
         (victims,) = dice.choices(list(KILLS), list(KILLS.values()))
         outcome.kills[" + ".join(victims)] += 1
-        for victim in victims:
-            _strike(processes, victim, dice)
-        time.sleep(dice.uniform(*AWAY_S))
-        for victim in victims:
-            if victim in processes.children:
-                processes.start(victim)
+        backs = [back for victim in victims for back in _strike(processes, victim, dice)]
+        time.sleep(dice.uniform(*(FROZEN_S if "frozen" in victims[0] else AWAY_S)))
+        for back in backs:
+            back()
 
 
-def _strike(processes: Processes, victim: str, dice: random.Random) -> None:
+def _strike(processes: Processes, victim: str, dice: random.Random) -> list[Callable[[], None]]:
+    """Kill or freeze; return what brings it back where nobody else does."""
     if victim in processes.children:
         processes.kill(victim)
-        return
-    doomed = list(processes.assets)
-    dice.shuffle(doomed)
+        return [partial(processes.start, victim)]
+    if victim == "localnet, frozen":
+        processes.tell("localnet", signal.SIGSTOP)
+        return [partial(processes.tell, "localnet", signal.SIGCONT)]
+    doomed = dice.sample(processes.assets, len(processes.assets))
+    if victim == "an engine, frozen":
+        hit = next((asset for asset in doomed if processes.freeze_engine(asset)), None)
+        return [] if hit is None else [partial(processes.thaw_engine, hit)]
     for asset in doomed:
         if processes.kill_engine(asset) and victim == "an engine":
-            return
+            break
+    return []
 
 
 def _stop(processes: Processes, witness: Witness, outcome: Outcome) -> None:
@@ -159,12 +173,15 @@ def _compare(processes: Processes, witness: Witness, outcome: Outcome) -> None:
     outcome.volume_usd = sum(fill.px * fill.sz for fill in witness.fills.values())
     outcome.fees_usd = sum(fill.fee for fill in witness.fills.values())
     outcome.longest_s = max(witness.orphaned_s.values(), default=0.0)
-    outcome.orphans = len(witness.orphaned_s)
+    outcome.longest_frozen_s = max(witness.frozen_s.values(), default=0.0)
+    outcome.orphans = len(witness.orphaned_s) + len(witness.frozen_s)
     outcome.guard_start_s = processes.longest_start_s
     outcome.latched = processes.latched()
     outcome.broken += [f"the exchange forgot {what}" for what in witness.forgotten]
     if outcome.longest_s > GONE_S + SWEEP_S:
         outcome.broken.append(f"an order outlived its engine by {outcome.longest_s:.1f} s")
+    if outcome.longest_frozen_s > DEAD_S + SWEEP_S:
+        outcome.broken.append(f"one of a frozen engine rested {outcome.longest_frozen_s:.1f} s")
 
 
 def _same(ours: Fill, theirs: Fill) -> bool:
@@ -185,14 +202,14 @@ def _troubles(processes: Processes) -> list[str]:
 
 def table(outcome: Outcome) -> str:
     """Return it as Markdown."""
-    limit_s = f"of {GONE_S:g} s and {SWEEP_S:g} s for the sweep"
-    rows = {f"SIGKILL to {kind}": f"{n}" for kind, n in sorted(outcome.kills.items())} | {
+    rows = {kind: f"{n} times" for kind, n in sorted(outcome.kills.items())} | {
         "orders taken by somebody else": f"{outcome.takes:,}",
         "our fills": f"{outcome.fills:,}, ${outcome.volume_usd:,.0f}",
         "fees": f"${outcome.fees_usd:.2f}",
         "looks from outside": f"{outcome.looks:,}",
         "orders seen without an engine": f"{outcome.orphans:,}",
-        "the longest of them": f"{outcome.longest_s:.1f} s, {limit_s}",
+        "the longest, of one killed": f"{outcome.longest_s:.1f} s of {GONE_S + SWEEP_S:g}",
+        "the longest, of one frozen": f"{outcome.longest_frozen_s:.1f} s of {DEAD_S + SWEEP_S:g}",
         "longest until the guard was back, the exchange too": f"{outcome.guard_start_s:.1f} s",
     }
     rows |= {f"kill switch of {asset}": why for asset, why in outcome.latched.items()}

@@ -38,7 +38,9 @@ class Processes:
     account
         the address that trades.
     engine_died_s
-        by asset, when its engine was killed [s, monotonic].
+        by asset, when its engine was killed or frozen [s, monotonic].
+    frozen
+        assets whose engine is frozen.
     longest_start_s
         of the guard, from its start to its first look.
     """
@@ -51,6 +53,7 @@ class Processes:
         self._guard: float | None = None
         self._guard_log = 0
         self.engine_died_s: dict[str, float] = {}
+        self.frozen: set[str] = set()
         self.logs = folder / "logs"
         self.logs.mkdir(parents=True)
         self.children: dict[str, Child] = {}
@@ -73,6 +76,7 @@ class Processes:
         watched = [word for dex in dexes for word in ("--dex", dex)]
         self._add("guard", "flows.cli", "guard", VENUE, *watched, *where)
         self.start("guard")
+        wait_for(lambda: self.guard_since_s() is not None, "the guard guards")
         self.start("host")
 
     def start(self, name: str) -> None:
@@ -93,12 +97,27 @@ class Processes:
 
     def kill_engine(self, asset: str) -> bool:
         """Kill the engine of an asset on the spot; return whether there was one."""
-        pids = self._pids(asset)
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL)
-        if pids:
+        if is_there := self._signal_engine(asset, signal.SIGKILL):
             self.engine_died_s[asset] = time.monotonic()
-        return bool(pids)
+        return is_there
+
+    def freeze_engine(self, asset: str) -> bool:
+        """Let the engine of an asset stand still; return whether there was one."""
+        if is_there := self._signal_engine(asset, signal.SIGSTOP):
+            self.engine_died_s[asset] = time.monotonic()
+            self.frozen.add(asset)
+        return is_there
+
+    def thaw_engine(self, asset: str) -> None:
+        """Let it go on."""
+        self._signal_engine(asset, signal.SIGCONT)
+        self.frozen.discard(asset)
+
+    def tell(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to one process, where it is there."""
+        process = self.children[name].process
+        if process is not None:
+            process.send_signal(number)
 
     def stop(self, name: str) -> int | None:
         """Ask one process to end, and return its exit code; None where it had to be killed."""
@@ -129,9 +148,9 @@ class Processes:
         return self._guard
 
     def answered_for(self) -> set[str]:
-        """Return the assets whose last heartbeat is of a process that lives."""
+        """Return the assets whose last heartbeat is of a process that lives and runs."""
         beats = [one for one in read_beats(self.home) if isinstance(one, Beat)]
-        return {one.asset for one in beats if one.pid in self._pids(one.asset)}
+        return {one.asset for one in beats if one.pid in self._pids(one.asset)} - self.frozen
 
     def latched(self) -> dict[str, str]:
         """Return the assets whose kill switch has tripped, and why."""
@@ -141,6 +160,12 @@ class Processes:
     def are_settled(self) -> bool:
         """Say whether every asset has a living engine, or was stopped for good."""
         return self.answered_for() | set(self.latched()) == set(self.assets)
+
+    def _signal_engine(self, asset: str, number: signal.Signals) -> bool:
+        pids = self._pids(asset)
+        for pid in pids:
+            os.kill(pid, number)
+        return bool(pids)
 
     def _pids(self, asset: str) -> list[int]:
         words = ["engine.runners.live.engine", asset, "--home", str(self.home.root)]

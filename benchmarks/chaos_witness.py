@@ -35,6 +35,8 @@ class Witness:
         by number, how long an order of ours was seen resting while no engine answered for it [s].
         The time counts from the engine's death or, where that is later, from when both the
         guard and the exchange were back: nobody could have cancelled it before.
+    frozen_s
+        the same while its engine stood still.
     forgotten
         what the exchange had told once, and later did not know, or told otherwise.
     """
@@ -45,6 +47,7 @@ class Witness:
         self.dexes = sorted({asset.rpartition(":")[0] for asset in processes.assets} | {""})
         self.fills: dict[int, Fill] = {}
         self.orphaned_s: dict[int, float] = {}
+        self.frozen_s: dict[int, float] = {}
         self.forgotten: list[str] = []
         self.orders: list[dict[str, Any]] = []
         self.looks = 0
@@ -144,11 +147,12 @@ class Witness:
         guard_s, back_s = self._processes.guard_since_s(), self._back_s
         if guard_s is None or back_s is None:
             return
+        frozen = self._processes.frozen
         for row in orders:
             dead_s = self._dead_since.get(row["coin"])
             if dead_s is not None:
-                age_s = now_s - max(dead_s, guard_s, back_s)
-                self.orphaned_s[row["oid"]] = age_s
+                seen_s = self.frozen_s if row["coin"] in frozen else self.orphaned_s
+                seen_s[row["oid"]] = now_s - max(dead_s, guard_s, back_s)
 
 
 def _fill(row: dict[str, Any]) -> Fill:
