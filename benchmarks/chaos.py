@@ -27,6 +27,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from benchmarks.chaos_processes import Processes, wait_for
@@ -52,7 +53,14 @@ KILLS = {
     ("localnet", "an engine"): 1,
     ("localnet", "host", "guard", "all engines"): 1,
     ("an engine, frozen",): 3,
+    ("an engine, its disk full",): 2,
     ("localnet, frozen",): 1,
+}
+STRIKES = {
+    "an engine": Processes.kill_engine,
+    "all engines": Processes.kill_engine,
+    "an engine, frozen": Processes.freeze_engine,
+    "an engine, its disk full": Processes.fill_disk_of_engine,
 }
 TROUBLE = re.compile(r"Traceback|nanobind|Exception ignored|Segmentation|Task exception")
 
@@ -127,13 +135,9 @@ def _strike(processes: Processes, victim: str, dice: random.Random) -> list[Call
         processes.tell("localnet", signal.SIGSTOP)
         return [partial(processes.tell, "localnet", signal.SIGCONT)]
     doomed = dice.sample(processes.assets, len(processes.assets))
-    if victim == "an engine, frozen":
-        hit = next((asset for asset in doomed if processes.freeze_engine(asset)), None)
-        return [] if hit is None else [partial(processes.thaw_engine, hit)]
-    for asset in doomed:
-        if processes.kill_engine(asset) and victim == "an engine":
-            break
-    return []
+    hit = (asset for asset in doomed if STRIKES[victim](processes, asset))
+    hit = list(islice(hit, None if victim == "all engines" else 1))
+    return [partial(processes.thaw_engine, asset) for asset in hit if asset in processes.frozen]
 
 
 def _stop(processes: Processes, witness: Witness, outcome: Outcome) -> None:

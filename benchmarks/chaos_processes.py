@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -112,6 +113,13 @@ class Processes:
         """Let it go on."""
         self._signal_engine(asset, signal.SIGCONT)
         self.frozen.discard(asset)
+
+    def fill_disk_of_engine(self, asset: str) -> bool:
+        """Let every write of the engine of an asset fail; return whether there was one."""
+        pids = self._pids(asset)
+        for pid in pids:
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, 0))
+        return bool(pids)
 
     def tell(self, name: str, number: signal.Signals) -> None:
         """Send a signal to one process, where it is there."""

@@ -131,12 +131,17 @@ class PaperState:
         return (self.heard_ns - self._point.start_ns) / HOUR_NS if self._point.start_ns else 0.0
 
     def catch_up(self, on_heard: Callable[[NDArray[Any]], None]) -> None:
-        """Play what was written down since the run was kept."""
+        """Play what was written down since the run was kept, to its last moment.
+
+        An earlier process may have finished and said so much, and what we hear ourselves happened
+        later.
+        """
         for frame in self._left:
             if frame["kind"][0] != CLOCK:
                 on_heard(frame)
             self.hear(frame)
         self._left = []
+        self.finish()
         for voice, session in zip(self._voices, self._point.sessions, strict=True):
             # a power cut may have taken more of the tail than of the spool
             session.maker.said = max(int(session.maker.said), voice.spool.last_seq)

@@ -368,6 +368,7 @@ PLACES = [
     (Spool, "append", 100),  # some rows of it are said
     (Checkpoint, "write", 3),  # the next tail is there, unnamed
     (Tail, "close", 3),  # the checkpoint names it, and the old one is there as well
+    (PaperState, "finish", 2),  # all rows are said, and no checkpoint knows of them
 ]
 
 
