@@ -95,6 +95,7 @@ class Ours:
         self.exchange = Exchange("http://127.0.0.1:9", self.key, nonces)
         self.reader = FrameReader(ASSET)
         self.makers, self.outputs = new_maker(new_params(config)), zeros(Output)
+        self.wishes = self.outputs["actions"][0, :2]
 
     def __call__(self, frame: Frame, lap: Callable[[], None]) -> Prepared:
         """Return a signed request; `lap` is called after each part."""
@@ -112,7 +113,7 @@ class Ours:
                 tif="Alo",
                 cloid=Cloid(EPOCH, ASSET_ID, wish[CLOID]).wire(),
             )
-            for wish in self.outputs[0]["actions"][:2].tolist()
+            for wish in self.wishes.tolist()
         ]
         lap()
         prepared = self.exchange.prepare(PlaceOrders(orders))

@@ -382,6 +382,9 @@ def rude() -> Iterator[tuple[str, list[bytes]]]:
             with peer:
                 heard.append(peer.recv(1 << 16))
                 peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + b'{"status":"ok"')
+                peer.shutdown(socket.SHUT_WR)
+                while peer.recv(1 << 16):  # what is not read would reset the connection
+                    pass
 
         thread = threading.Thread(target=serve)
         thread.start()

@@ -155,10 +155,10 @@ def test_a_clock_far_behind_the_last_nonce_is_refused(folder):
         Nonces(folder, SIGNER, lambda: T0_MS - DAY_MS)
 
 
-@pytest.mark.parametrize("text", ["12\n", "x" * 20, "-" + "1" * 19, "0" * 19 + "\x00"])
+@pytest.mark.parametrize("text", ["12\n", "x" * 20, "1" * 9])
 def test_a_damaged_file_is_refused(folder, text):
     (folder / f"{SIGNER}.0.nonce").write_text(text)
-    with pytest.raises(NonceError, match="must hold one number"):
+    with pytest.raises(NonceError, match="must hold 8 bytes"):
         Nonces(folder, SIGNER)
 
 

@@ -18,14 +18,16 @@ day after its clock.
 """
 
 import fcntl
+import mmap
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 DAY_MS = 86_400_000
-WIDTH = 20
+WIDTH = 8  # bytes of the last nonce in its file
 LANES = 32  # processes that may sign with one key at a time
 MAX_SKEW_MS = 2_000
 
@@ -80,8 +82,11 @@ class Nonces:
         self.lane, self._file = _claim(paths)
         try:
             self._last = max(_read(path, now_ms()) for path in paths if path.exists())
+            os.pwrite(self._file, self._last.to_bytes(WIDTH, sys.byteorder), 0)
+            # as memory: that takes a third of the time, and a word is never written by halves
+            self._kept = memoryview(mmap.mmap(self._file, WIDTH)).cast("Q")
         except BaseException:
-            self.close()
+            os.close(self._file)
             raise
 
     def next(self, least: int = 0) -> int:
@@ -99,11 +104,12 @@ class Nonces:
             self._last = nonce = least + (self.lane - least) % LANES
             # not synced: a process that dies loses nothing, and after a crash of the machine the
             # clock is past the last one
-            os.pwrite(self._file, b"%0*d\n" % (WIDTH, nonce), 0)
+            self._kept[0] = nonce
         return nonce
 
     def close(self) -> None:
         """Leave the lane to another process."""
+        self._kept.release()
         os.close(self._file)
 
 
@@ -125,10 +131,10 @@ def _claim(paths: list[Path]) -> tuple[int, int]:
 
 def _read(path: Path, now_ms: int) -> int:
     """Return the last nonce of a lane, 0 where there was none."""
-    text = path.read_bytes().decode("ascii", "replace").strip()
-    if text and not (text.isdecimal() and len(text) == WIDTH):
-        raise NonceError(f"{path} must hold one number, was {text!r}: approve a new agent")
-    last = int(text or 0)
+    held = path.read_bytes()
+    if len(held) not in (0, WIDTH):
+        raise NonceError(f"{path} must hold {WIDTH} bytes, was {held[:40]!r}: approve a new agent")
+    last = int.from_bytes(held, sys.byteorder)
     ahead_ms = last - now_ms
     if ahead_ms > DAY_MS // 2:  # the venue refuses a whole day
         raise NonceError(
