@@ -165,8 +165,9 @@ def open_voice(spec: RunSpec, home: Home, suffix: str, open_spools: contextlib.E
 
 def warm() -> None:
     """Load or compile the kernels of a run: about a minute after the engine has changed."""
-    nothing = zeros(Event, 0)
-    run(zeros(Session), nothing, arrival_order(nothing), 0, zeros(Output))
+    nothing, outputs = zeros(Event, 0), zeros(Output)
+    run(zeros(Session), nothing, arrival_order(nothing), 0, outputs)
+    drained(outputs[0])
 
 
 def _resume(spec: RunSpec, home: Home) -> tuple[Checkpoint, Feed]:

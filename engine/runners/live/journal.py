@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from engine.core.output import Output
+from engine.core.output import Output, drained
 from engine.core.params import new_params
 from engine.core.risk import ARMED
 from engine.events import Event
@@ -213,8 +213,9 @@ def _meta(spec: LiveSpec) -> TapeMeta:
 
 def warm() -> None:
     """Load or compile the kernels of a live engine."""
-    nothing = np.zeros(1, Event.dtype)
-    step_at(zeros(Desk), nothing, 0, zeros(Output), zeros(Post))
+    nothing, outputs = np.zeros(1, Event.dtype), zeros(Output)
+    step_at(zeros(Desk), nothing, 0, outputs, zeros(Post))
+    drained(outputs[0])
 
 
 assert Ask._fields == Request.dtype.names  # noqa: S101 - rows are read by place

@@ -1,6 +1,9 @@
 """A live engine on disk: whatever was heard is heard again, whatever was asked is not forgotten."""
 
 import errno
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -125,3 +128,47 @@ def test_limits_are_those_of_the_phase(spec):
     assert limits.max_position == pytest.approx(spec.config.max_position * 0.25)
     assert limits.max_order_usd == 250.0
     assert np.isclose(limits.half_lot, 0.5 / 10**spec.config.sz_decimals)
+
+
+TRADING = """
+import gc, sys
+from pathlib import Path
+from numba.core.dispatcher import Dispatcher
+from engine.runners.live.journal import Journal, warm
+from engine.runners.live.spec import LiveSpec
+from engine.store.home import Home
+from engine.venues.hyperliquid import frames
+sys.path.insert(0, sys.argv[1])
+import test_journal as t
+
+
+def compiled():
+    kernels = [one for one in gc.get_objects() if isinstance(one, Dispatcher)]
+    return {one.__qualname__: len(one.signatures) for one in kernels}
+
+
+warm()
+frames.warm()
+with Journal.open(LiveSpec.model_validate_json(sys.argv[2]), Home(Path(sys.argv[3]))) as journal:
+    before = compiled()
+    t.connect(journal)
+    assert any(ask.kind == 1 for ask in t.play(journal))
+reader = frames.FrameReader("HYPE")
+assert [len(reader.read(said, t.T0)) for said in (t.BOOK, t.TOUCH)] == [2, 2]
+assert sum(before.values()) > 1
+print([name for name, n in compiled().items() if n != before.get(name)])
+"""
+BOOK = (
+    b'{"channel":"l2Book","data":{"coin":"HYPE","time":1799999999000,"levels":'
+    b'[[{"px":"39.9","sz":"1.0","n":1}],[{"px":"40.1","sz":"1.0","n":1}]]}}'
+)
+TOUCH = (
+    b'{"channel":"bbo","data":{"coin":"HYPE","time":1799999999500,"bbo":'
+    b'[{"px":"39.8","sz":"1.0","n":1},{"px":"40.1","sz":"1.0","n":1}]}}'
+)
+
+
+def test_nothing_is_compiled_once_it_trades(spec, home):
+    words = [str(Path(__file__).parent), spec.model_dump_json(), str(home.root)]
+    done = subprocess.run([sys.executable, "-c", TRADING, *words], stdout=subprocess.PIPE)
+    assert (done.returncode, done.stdout) == (0, b"[]\n")
