@@ -50,7 +50,7 @@ def rearm(
 @kill_app.command()
 def guard(
     venue: Annotated[str, typer.Argument(help="Name of the venue: its file is venues/NAME.toml.")],
-    dex: Annotated[list[str] | None, typer.Option(help="Builder dexes to watch as well.")] = None,
+    dex: Annotated[list[str] | None, typer.Option(help="Other dexes than the engines'.")] = None,
     flatten: Annotated[bool, typer.Option(help="Close positions once all is cancelled.")] = False,
     i_mean_mainnet: Annotated[bool, typer.Option(help="Real money is at stake.")] = False,
     home: HomeDir = None,

@@ -14,9 +14,10 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 
@@ -41,29 +42,42 @@ from engine.venues.hyperliquid.exchange import Exchange
 from engine.venues.hyperliquid.info import InfoClient
 from engine.venues.hyperliquid.wire import Cancel, CancelOrders, PlaceOrders, limit_order
 from engine.venues.hyperliquid.wire import Order as NewOrder
-from engine.venues.rows import VenueError
+from engine.venues.rows import UnknownAssetError, VenueError
 
 LOG = logging.getLogger("engine.guard")
 LOOK_S = 1.0
 DEAD_S = 10.0  # without a heartbeat
 GONE_S = 5.0  # the same, of a process that has ended: nothing rests ten seconds after a death
+HURRIED_TRIES = 10  # to close a position, one a look; from then on one a routine look
+QUIET_LOOKS = 2  # without an order of ours, until nothing is on its way any more
 ROUTINE_S = 30.0  # between two looks for orders that nobody answers for
 MOST_CANCELS = 100  # of one request
-SLIPPAGES = (0.005, 0.01, 0.02, 0.05)  # of the price, one after another, until flat
+SLIPPAGES = (0.005, 0.01, 0.02, 0.05)  # of the price, one after another, the last until flat
 
 
-def in_danger(home: Home) -> dict[str, str]:
-    """Return the assets whose engine is dead or stopped, and why."""
-    found: dict[str, str] = {}
+class Danger(NamedTuple):
+    """Why what rests of an asset must go; `is_final` where nobody is expected to come back."""
+
+    why: str
+    is_final: bool = True
+
+
+def in_danger(home: Home) -> dict[str, Danger]:
+    """Return the assets whose engine is dead or stopped."""
+    found: dict[str, Danger] = {}
     for beat in read_beats(home):
         if not isinstance(beat, Beat):
-            found[EVERYTHING] = f"{beat} cannot be read"
+            found[EVERYTHING] = Danger(f"{beat} cannot be read")
         elif (reason := read_latch(home, beat.asset)) is not None:
-            found[beat.asset] = f"kill switch: {reason}"
-        elif not beat.is_over and age_s(beat) > (GONE_S if is_gone(beat) else DEAD_S):
-            found[beat.asset] = f"no heartbeat for {age_s(beat):.0f} s"
+            found[beat.asset] = Danger(f"kill switch: {reason}")
+        elif beat.is_over:
+            continue
+        elif (silent_s := age_s(beat)) > DEAD_S:
+            found[beat.asset] = Danger(f"no heartbeat for {silent_s:.0f} s")
+        elif silent_s > GONE_S and is_gone(beat):
+            found[beat.asset] = Danger("its process has ended", is_final=False)
     if (reason := read_latch(home, EVERYTHING)) is not None:
-        found[EVERYTHING] = f"kill switch: {reason}"
+        found[EVERYTHING] = Danger(f"kill switch: {reason}")
     return found
 
 
@@ -73,67 +87,103 @@ class Guard:
 
     Attributes
     ----------
+    dexes
+        where else the account may trade than on the main dex, and on those of the heartbeats.
+    flatten
+        whether to close what is held in danger, once nothing of ours rests there.
     quiet
         for each danger, how often in a row the venue has listed no order of ours in it.
+    flat
+        dangers in which the venue has listed no position since.
+    tries
+        by coin, how often closing it was tried.
     """
 
     home: Home
     info: InfoClient
     exchange: Exchange
     address: str
-    dexes: tuple[str, ...] = ("",)
+    dexes: tuple[str, ...] = ()
     flatten: bool = False
     quiet: dict[str, int] = field(default_factory=dict)
+    flat: set[str] = field(default_factory=set)
     tries: dict[str, int] = field(default_factory=dict)
     looked_s: float = 0.0
 
     def look(self) -> None:
-        """Look once, and cancel what must not rest."""
+        """Look once, and cancel what must not rest; close what is held where that is asked for."""
         danger = in_danger(self.home)
         self.quiet = {name: n for name, n in self.quiet.items() if name in danger}
-        self.tries = {name: n for name, n in self.tries.items() if name in danger}
-        restless = [name for name in danger if self.quiet.get(name, 0) < 2]
-        if not restless and time.monotonic() - self.looked_s < ROUTINE_S:
+        self.flat &= danger.keys()
+        restless = [name for name in danger if self.quiet.get(name, 0) < QUIET_LOOKS]
+        unclosed = [name for name in danger if self._must_close(name, danger[name])]
+        self.tries = self.tries if unclosed else {}
+        is_hurried = unclosed and max(self.tries.values(), default=0) < HURRIED_TRIES
+        is_routine = time.monotonic() - self.looked_s >= ROUTINE_S
+        if not (restless or is_hurried or is_routine):
             return
         self.looked_s = time.monotonic()
-        beats = [beat for beat in read_beats(self.home) if isinstance(beat, Beat)]
-        answered = {beat.asset for beat in beats if not beat.is_over}
-        for dex in self.dexes:
-            account = Account(self.info, self.address, dex)
+        resting = self._cancel_orders(danger)
+        for name in danger:
+            self.quiet[name] = 0 if _is_among(name, resting) else self.quiet.get(name, 0) + 1
+        unclosed = [name for name in unclosed if self.quiet[name] >= QUIET_LOOKS]
+        if unclosed:
+            self._close(unclosed)
+
+    def _must_close(self, name: str, danger: Danger) -> bool:
+        return self.flatten and danger.is_final and name not in self.flat
+
+    def _beats(self) -> list[Beat]:
+        return [beat for beat in read_beats(self.home) if isinstance(beat, Beat)]
+
+    def _accounts(self) -> list[Account]:
+        """Return the account on every dex we were told of, or an engine has traded on."""
+        traded = {beat.asset.rpartition(":")[0] for beat in self._beats()}
+        dexes = sorted({"", *self.dexes, *traded})
+        return [Account(self.info, self.address, dex) for dex in dexes]
+
+    def _cancel_orders(self, danger: dict[str, Danger]) -> set[str]:
+        """Cancel what must not rest; return the coins of which something did."""
+        answered = {beat.asset for beat in self._beats() if not beat.is_over}
+        resting: set[str] = set()
+        for account in self._accounts():
             doomed = [
                 order
                 for order in ours(account.open_orders())
                 if EVERYTHING in danger or order.coin in danger or order.coin not in answered
             ]
             self._cancel(doomed, danger)
-            for name in restless:
-                none = not any(name in (order.coin, EVERYTHING) for order in doomed)
-                self.quiet[name] = self.quiet.get(name, 0) + 1 if none else 0
-                if self.flatten and self.quiet[name] >= 2:
-                    self._flatten(account, name)
+            resting.update(order.coin for order in doomed)
+        return resting
 
-    def _cancel(self, orders: list[Order], danger: dict[str, str]) -> None:
+    def _cancel(self, orders: list[Order], danger: dict[str, Danger]) -> None:
+        nobody = Danger("no engine answers for it")
         for k in range(0, len(orders), MOST_CANCELS):
             some = orders[k : k + MOST_CANCELS]
             cancels = [Cancel(_asset_id(order), order.oid) for order in some]
             outcomes = self.exchange.ask(CancelOrders(cancels))
             for order, outcome in zip(some, outcomes, strict=True):
-                why = danger.get(order.coin) or danger.get(EVERYTHING) or "no engine answers for it"
+                why = (danger.get(order.coin) or danger.get(EVERYTHING) or nobody).why
                 LOG.warning("%s: cancelled %s (%s): %s", order.coin, order.oid, why, outcome)
 
-    def _flatten(self, account: Account, name: str) -> None:
-        """Close what is held of an asset, a little worse each time the book does not take it."""
-        for held in account.clearinghouse().assetPositions:
-            position = held.position
-            if position.szi == 0.0 or name not in (position.coin, EVERYTHING):
-                continue
-            tries = self.tries.get(position.coin, 0)
-            self.tries[position.coin] = tries + 1
-            slippage = SLIPPAGES[min(tries, len(SLIPPAGES) - 1)]
+    def _close(self, names: list[str]) -> None:
+        """Close what is held, a little worse each time the book does not take it all."""
+        states = [account.clearinghouse() for account in self._accounts()]
+        listed = [held.position for state in states for held in state.assetPositions]
+        is_all = EVERYTHING in names
+        held = {p.coin: p for p in listed if p.szi != 0.0 and (is_all or p.coin in names)}
+        self.flat.update(name for name in names if not _is_among(name, held))
+        self.tries = {coin: self.tries.get(coin, 0) + 1 for coin in held}
+        for coin, position in held.items():
+            slippage = SLIPPAGES[min(self.tries[coin], len(SLIPPAGES)) - 1]
             px = position.positionValue / abs(position.szi)
-            order = self._closing(position.coin, position.szi, px, slippage)
+            try:
+                order = self._closing(coin, position.szi, px, slippage)
+            except UnknownAssetError as error:  # delisted: the venue settles it
+                LOG.warning("%s: not closed: %s", coin, error)
+                continue
             (outcome,) = self.exchange.ask(PlaceOrders([order]))
-            LOG.warning("%s: closing %g: %s", position.coin, position.szi, outcome)
+            LOG.warning("%s: closing %g: %s", coin, position.szi, outcome)
 
     def _closing(self, coin: str, szi: float, px: float, slippage: float) -> NewOrder:
         """Return a reduce-only order that takes what the book offers within `slippage`."""
@@ -145,6 +195,11 @@ class Guard:
         legal = float(round(limit)) if limit >= 10_000 else round(float(f"{limit:.5g}"), decimals)
         sz, number = abs(szi), asset.number
         return limit_order(number, side, legal, sz, asset.sz_decimals, tif="Ioc", reduce_only=True)
+
+
+def _is_among(name: str, coins: Collection[str]) -> bool:
+    """Return whether a danger's name stands for one of these coins."""
+    return bool(coins) if name == EVERYTHING else name in coins
 
 
 def ours(orders: Iterable[Order]) -> list[Order]:
@@ -192,8 +247,7 @@ def _watch(home: Home, args: argparse.Namespace, stop: Stop) -> None:
         if connection is None:
             return
         info, exchange, account = connection
-        dexes = ("", *args.dex)
-        guard = Guard(home, info, exchange, account.address, dexes, flatten=args.flatten)
+        guard = Guard(home, info, exchange, account.address, tuple(args.dex), flatten=args.flatten)
         dead_man = DeadManSwitch(exchange)
         stack.callback(dead_man.take_back)
         LOG.info("guarding %s on %s", account.address, venue.url)

@@ -23,6 +23,7 @@ from engine.runners.live.trading import Venue as Way
 from engine.runners.live.trading import trade_live
 from engine.runners.stopping import Stop
 from engine.store.metrics import Metrics, StoreBusyError
+from engine.venues.hyperliquid.asset_ids import AssetId
 from engine.venues.hyperliquid.cloid import Cloid
 from engine.venues.hyperliquid.outcome import Done
 from engine.venues.hyperliquid.wire import CancelOrders
@@ -194,6 +195,34 @@ def test_the_guard_cancels_what_an_engine_left_that_said_it_was_over(
     venue = Venue()
     Guard(home, None, venue, "0x" + "a" * 40, looked_s=-1e9).look()
     assert venue.cancelled == cancelled
+
+
+def test_what_the_book_does_not_take_is_offered_for_less_and_then_less_often(home, monkeypatch):
+    position = SimpleNamespace(coin="HYPE", szi=2.0, positionValue=80.0)
+    state = SimpleNamespace(assetPositions=[SimpleNamespace(position=position)])
+    account = SimpleNamespace(open_orders=tuple, clearinghouse=lambda: state)
+    monkeypatch.setattr(guards, "Account", lambda *_: account)
+    monkeypatch.setattr(guards, "asset_id", lambda *_: AssetId(159, 2, 5))
+    beat = dict(asset="HYPE", asset_id=159, run="r", pid=1, boot="of an earlier start", up_ns=0)
+    write_beat(home, Beat(**beat, live_orders=0, position=2.0, kill_reason=""))
+    asked = []
+    venue = SimpleNamespace(ask=lambda action: (asked.append(action.orders[0]), (Done(),))[1])
+    guard = Guard(home, None, venue, "0x" + "a" * 40, flatten=True)
+    for _ in range(30):
+        guard.look()
+    assert [one.p for one in asked] == ["39.8", "39.6", "39.2", *["38"] * 7]
+    assert {(one.b, one.s, one.r) for one in asked} == {(False, "2", True)}
+    guard.looked_s = -1e9  # half a minute later
+    guard.look()
+    assert len(asked) == 11
+    position.szi = 0.0
+    guard.looked_s = -1e9
+    guard.look()
+    position.szi = 2.0  # a person's, from here on
+    for _ in range(3):
+        guard.looked_s = -1e9
+        guard.look()
+    assert len(asked) == 11
 
 
 @pytest.mark.parametrize("is_reaped", [False, True])
