@@ -3,8 +3,8 @@
 ``python -m benchmarks.chaos --minutes 10`` starts a loopback exchange, the engine host with its
 live engines, and the guard, all in a home of their own; kills them with SIGKILL, alone and several
 at once, and starts them again after a while; lets an engine or the exchange stand still with
-SIGSTOP, and go on as if nothing had been; stops everything in order, and compares. It ends with
-1 where a fill was lost or doubled, a position or a fee differs, an order outlived its engine for
+SIGSTOP, and go on as if nothing had been; lets every write of an engine fail, as on a full disk;
+stops everything in order, and compares. It ends with 1 where a fill was lost or doubled, a position or a fee differs, an order outlived its engine for
 too long, the exchange forgot what it had told, or a process ended by itself or with a traceback.
 
 An order that no engine answers for may rest for the guard's patience, `GONE_S` where the engine was
@@ -127,7 +127,7 @@ def _kill(processes: Processes, minutes: float, dice: random.Random, outcome: Ou
 
 
 def _strike(processes: Processes, victim: str, dice: random.Random) -> list[Callable[[], None]]:
-    """Kill or freeze; return what brings it back where nobody else does."""
+    """Do to a victim what it is named after; return what brings it back where nobody else does."""
     if victim in processes.children:
         processes.kill(victim)
         return [partial(processes.start, victim)]
