@@ -4,8 +4,9 @@
 live engines, and the guard, all in a home of their own; kills them with SIGKILL, alone and several
 at once, and starts them again after a while; lets an engine or the exchange stand still with
 SIGSTOP, and go on as if nothing had been; lets every write of an engine fail, as on a full disk;
-stops everything in order, and compares. It ends with 1 where a fill was lost or doubled, a position or a fee differs, an order outlived its engine for
-too long, the exchange forgot what it had told, or a process ended by itself or with a traceback.
+stops everything in order, and compares. It ends with 1 where a fill was lost or doubled, a position
+or a fee differs, an order outlived its engine for too long, the exchange forgot what it had told,
+or a process ended by itself or with a traceback.
 
 An order that no engine answers for may rest for the guard's patience, `GONE_S` where the engine was
 killed and `DEAD_S` where it stands still, and for `SWEEP_S`: the guard looks once a second, asks
