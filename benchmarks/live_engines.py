@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.chaos_processes import go_live, wait_for
+from benchmarks.localnet import cpu_s
 from engine.config import AssetSpec
 from engine.runners.children import Child, python
 from engine.runners.live.heartbeat import Beat, read_beats
@@ -36,7 +37,6 @@ CAPITAL_USD, FUNDS_USD = 1_000.0, 1_000_000.0
 PX_DECIMALS, SZ_DECIMALS = 4, 2
 SPEED = 10.0  # of the markets: some twenty changes of a book a second
 PATIENCE_S, SDK_WARM_S = 600.0, 10.0
-TICK = os.sysconf("SC_CLK_TCK")
 
 
 class Use(NamedTuple):
@@ -48,10 +48,9 @@ class Use(NamedTuple):
     @classmethod
     def of(cls, pid: int) -> "Use":
         """Look at a process."""
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
         kib = next(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
-        return cls((int(fields[11]) + int(fields[12])) / TICK, kib / 1024)
+        return cls(cpu_s(pid), kib / 1024)
 
 
 class Desk:

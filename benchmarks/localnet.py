@@ -48,10 +48,10 @@ def main() -> None:
     print(f"{ORDERS:,} orders that rest, two a request: {ORDERS / rest_s:,.0f}/s,")
     print(f"  {ORDERS:,} that take them, margin and fees included: {ORDERS / take_s:,.0f}/s,")
     print(f"  together {(rest_s + take_s) / bare_s:.0f} times the bare book in this process")
-    cpu_s, wall_s = served()
+    served_s, wall_s = served()
     print(
-        f"the same over {CLIENTS} sockets, signatures verified: {2 * ORDERS / cpu_s:,.0f}/s of the "
-        f"server's processor, {cpu_s / (rest_s + take_s):.1f} times the exchange alone; "
+        f"the same over {CLIENTS} sockets, signatures verified: {2 * ORDERS / served_s:,.0f}/s of "
+        f"the server's processor, {served_s / (rest_s + take_s):.1f} times the exchange alone; "
         f"{2 * ORDERS / wall_s:,.0f}/s on the clock"
     )
     for coin in ("BTC", "HYPE"):
@@ -127,16 +127,16 @@ def _load(url: str, pid: int) -> tuple[float, float]:
     for trader in TRADERS:
         gift = {"user": trader, "usd": 1e9, "volume_usd": 1e9}
         httpx.post(f"{url}/faucet", json=gift).raise_for_status()
-    cpu_s = wall_s = 0.0
+    used_s = wall_s = 0.0
     for tif, is_buy, word in (("Alo", True, b"resting"), ("Ioc", False, b"filled")):
         bodies = _signed(tif, is_buy=is_buy)
-        cpu_before_s, began_s = _cpu_s(pid), time.perf_counter()
+        cpu_before_s, began_s = cpu_s(pid), time.perf_counter()
         answers = asyncio.run(_post_all(url, bodies))
-        cpu_s += _cpu_s(pid) - cpu_before_s
+        used_s += cpu_s(pid) - cpu_before_s
         wall_s += time.perf_counter() - began_s
         if sum(answer.count(word) for answer in answers) != ORDERS:
             raise RuntimeError(f"{word.decode()} must be said of every order: {answers[0]}")
-    return cpu_s, wall_s
+    return used_s, wall_s
 
 
 def _signed(tif: str, *, is_buy: bool) -> list[bytes]:
@@ -169,7 +169,8 @@ async def _post_all(url: str, bodies: list[bytes]) -> list[bytes]:
     return [answer for answers in told for answer in answers]
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
+    """Return what a process has used of the processor so far [s]."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICK
 

@@ -1,4 +1,4 @@
-"""Rounding to tick and lot, the only place where it happens.
+"""Rounding to tick and lot: in kernels it happens here and nowhere else.
 
 Hyperliquid perpetuals: a price has at most 5 significant figures and at most ``6 - sz_decimals``
 decimals, integers are always legal; a size has at most ``sz_decimals`` decimals; an order that

@@ -36,6 +36,7 @@ from engine.runners.stopping import Stop, stop_signals
 from engine.store.home import Home
 from engine.venues.hyperliquid.account import Account
 from engine.venues.hyperliquid.account_answers import Order
+from engine.venues.hyperliquid.amounts import legal_px
 from engine.venues.hyperliquid.asset_ids import asset_id
 from engine.venues.hyperliquid.cloid import read_cloid
 from engine.venues.hyperliquid.exchange import Exchange
@@ -62,10 +63,10 @@ class Danger(NamedTuple):
     is_final: bool = True
 
 
-def in_danger(home: Home) -> dict[str, Danger]:
-    """Return the assets whose engine is dead or stopped."""
+def in_danger(home: Home, beats: Iterable[Beat | Path]) -> dict[str, Danger]:
+    """Return the assets whose engine is dead or stopped, by the heartbeats of all."""
     found: dict[str, Danger] = {}
-    for beat in read_beats(home):
+    for beat in beats:
         if not isinstance(beat, Beat):
             found[EVERYTHING] = Danger(f"{beat} cannot be read")
         elif (reason := read_latch(home, beat.asset)) is not None:
@@ -112,41 +113,39 @@ class Guard:
 
     def look(self) -> None:
         """Look once, and cancel what must not rest; close what is held where that is asked for."""
-        danger = in_danger(self.home)
+        read = list(read_beats(self.home))
+        danger = in_danger(self.home, read)
         self.quiet = {name: n for name, n in self.quiet.items() if name in danger}
         self.flat &= danger.keys()
         restless = [name for name in danger if self.quiet.get(name, 0) < QUIET_LOOKS]
-        unclosed = [name for name in danger if self._must_close(name, danger[name])]
+        final = [name for name, one in danger.items() if one.is_final]
+        unclosed = [name for name in final if self.flatten and name not in self.flat]
         self.tries = self.tries if unclosed else {}
         is_hurried = unclosed and max(self.tries.values(), default=0) < HURRIED_TRIES
         is_routine = time.monotonic() - self.looked_s >= ROUTINE_S
         if not (restless or is_hurried or is_routine):
             return
         self.looked_s = time.monotonic()
-        resting = self._cancel_orders(danger)
+        beats = [beat for beat in read if isinstance(beat, Beat)]
+        accounts = self._accounts(beat.asset for beat in beats)
+        resting = self._cancel_orders(accounts, danger, {b.asset for b in beats if not b.is_over})
         for name in danger:
             self.quiet[name] = 0 if _is_among(name, resting) else self.quiet.get(name, 0) + 1
         unclosed = [name for name in unclosed if self.quiet[name] >= QUIET_LOOKS]
         if unclosed:
-            self._close(unclosed)
+            self._close(accounts, unclosed)
 
-    def _must_close(self, name: str, danger: Danger) -> bool:
-        return self.flatten and danger.is_final and name not in self.flat
-
-    def _beats(self) -> list[Beat]:
-        return [beat for beat in read_beats(self.home) if isinstance(beat, Beat)]
-
-    def _accounts(self) -> list[Account]:
+    def _accounts(self, traded: Iterable[str]) -> list[Account]:
         """Return the account on every dex we were told of, or an engine has traded on."""
-        traded = {beat.asset.rpartition(":")[0] for beat in self._beats()}
-        dexes = sorted({"", *self.dexes, *traded})
-        return [Account(self.info, self.address, dex) for dex in dexes]
+        dexes = {"", *self.dexes, *(asset.rpartition(":")[0] for asset in traded)}
+        return [Account(self.info, self.address, dex) for dex in sorted(dexes)]
 
-    def _cancel_orders(self, danger: dict[str, Danger]) -> set[str]:
+    def _cancel_orders(
+        self, accounts: list[Account], danger: dict[str, Danger], answered: set[str]
+    ) -> set[str]:
         """Cancel what must not rest; return the coins of which something did."""
-        answered = {beat.asset for beat in self._beats() if not beat.is_over}
         resting: set[str] = set()
-        for account in self._accounts():
+        for account in accounts:
             doomed = [
                 order
                 for order in ours(account.open_orders())
@@ -166,9 +165,9 @@ class Guard:
                 why = (danger.get(order.coin) or danger.get(EVERYTHING) or nobody).why
                 LOG.warning("%s: cancelled %s (%s): %s", order.coin, order.oid, why, outcome)
 
-    def _close(self, names: list[str]) -> None:
+    def _close(self, accounts: list[Account], names: list[str]) -> None:
         """Close what is held, a little worse each time the book does not take it all."""
-        states = [account.clearinghouse() for account in self._accounts()]
+        states = [account.clearinghouse() for account in accounts]
         listed = [held.position for state in states for held in state.assetPositions]
         is_all = EVERYTHING in names
         held = {p.coin: p for p in listed if p.szi != 0.0 and (is_all or p.coin in names)}
@@ -189,12 +188,9 @@ class Guard:
         """Return a reduce-only order that takes what the book offers within `slippage`."""
         asset = asset_id(self.info, coin)
         side = -1 if szi > 0 else 1
-        decimals = 6 - asset.sz_decimals
-        # five figures at most, which a whole number may exceed
-        limit = px * (1 + side * slippage)
-        legal = float(round(limit)) if limit >= 10_000 else round(float(f"{limit:.5g}"), decimals)
+        limit = legal_px(px * (1 + side * slippage), asset.sz_decimals)
         sz, number = abs(szi), asset.number
-        return limit_order(number, side, legal, sz, asset.sz_decimals, tif="Ioc", reduce_only=True)
+        return limit_order(number, side, limit, sz, asset.sz_decimals, tif="Ioc", reduce_only=True)
 
 
 def _is_among(name: str, coins: Collection[str]) -> bool:

@@ -93,9 +93,8 @@ class _Watch:
         read_s, known = time.monotonic(), None
         while not self.run_is_over.wait(POLL_S):
             mark = last_written(self.home)
-            if (
-                mark == known
-            ):  # to open the store costs 40 ms of the processor, and keeps others out
+            # to open the store costs 40 ms of the processor, and keeps others out
+            if mark == known:
                 read_s = time.monotonic()
                 continue
             try:

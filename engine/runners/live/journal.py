@@ -21,6 +21,7 @@ from engine.events import Event
 from engine.gateway.desk import Desk, new_desk, step_at
 from engine.gateway.live_orders import FREE, SETTLING
 from engine.gateway.words import Post, Request
+from engine.grid import MAX_PX_DECIMALS
 from engine.record import dump_state, load_state, zeros
 from engine.runners.live.spec import LiveSpec, new_epoch
 from engine.runners.seeding import keep_table, seed_from
@@ -206,7 +207,7 @@ def _meta(spec: LiveSpec) -> TapeMeta:
         asset=spec.asset,
         venue="hyperliquid",
         source="heard by a live engine",
-        px_decimals=6 - spec.config.sz_decimals,
+        px_decimals=MAX_PX_DECIMALS - spec.config.sz_decimals,
         sz_decimals=spec.config.sz_decimals,
     )
 

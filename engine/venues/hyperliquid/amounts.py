@@ -34,6 +34,19 @@ def wire_px(px: float, sz_decimals: int) -> str:
     return text
 
 
+def legal_px(px: float, sz_decimals: int) -> float:
+    """Return the price on the grid that is nearest to `px` [USD].
+
+    Examples
+    --------
+    >>> legal_px(39.8004, 2), legal_px(123456.7, 5), legal_px(0.00123456789, 0)
+    (39.8, 123457.0, 0.001235)
+    """
+    if px >= 10 ** (SIGNIFICANT_FIGURES - 1):  # a whole number may have more figures
+        return float(round(px))
+    return round(float(f"{px:.{SIGNIFICANT_FIGURES}g}"), MAX_PX_DECIMALS - sz_decimals)
+
+
 def wire_sz(sz: float, sz_decimals: int) -> str:
     """Return the string of a size [coins].
 

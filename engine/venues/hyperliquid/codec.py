@@ -86,20 +86,6 @@ def packed(rows: Iterable[tuple[Any, ...]]) -> NDArray[Any]:
     return np.frombuffer(bytearray(b"".join(starmap(_EVENT.pack, rows))), Event.dtype)
 
 
-def run_of(
-    rows: Sequence[tuple[int, float, float, int]], ts_ns: int, recv_ns: int, first_code: int
-) -> NDArray[Any]:
-    """Return a run of levels, each a side, a price, a size and a number of orders."""
-    codes = [0] * len(rows)
-    if codes:
-        codes[0] = first_code
-        codes[-1] |= LAST
-    return packed(
-        (LEVEL, side, code, ts_ns, recv_ns, px, sz, 0, n, 0.0)
-        for code, (side, px, sz, n) in zip(codes, rows, strict=True)
-    )
-
-
 def sweep_number(time_ms: Any, side: Any, hash_bits: Any = 0) -> Any:
     """Return a number equal for prints of one sweep: same ms, side and (where known) transaction.
 
@@ -187,7 +173,15 @@ def _run(
     if bids and asks and bids[0][0] > asks[0][0]:
         _refuse("levels", f"bid {bids[0][0]} over ask {asks[0][0]}", "an uncrossed book")
     rows = [(BUY, *level) for level in bids] + [(SELL, *level) for level in asks]
-    return run_of(rows, min(ts_ns, recv_ns), recv_ns, first_code)
+    codes = [0] * len(rows)
+    if codes:
+        codes[0] = first_code
+        codes[-1] |= LAST
+    then_ns = min(ts_ns, recv_ns)
+    return packed(
+        (LEVEL, side, code, then_ns, recv_ns, px, sz, 0, n, 0.0)
+        for code, (side, px, sz, n) in zip(codes, rows, strict=True)
+    )
 
 
 def _levels(levels: Any, name: str) -> list[tuple[float, float, int]]:

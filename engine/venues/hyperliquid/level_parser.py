@@ -71,7 +71,8 @@ def _parse(text: Any, coin: Any, is_book: bool, recv_ns: int, events: Any) -> in
         return LEFT
     if not _is_sorted(events, n_bids, n) or (is_book and n == 0):
         return LEFT
-    _finish(events, n, min(time_ms * NS_PER_MS, recv_ns), recv_ns, is_book)
+    ts_ns = min(time_ms * NS_PER_MS, recv_ns)
+    close_run(events, n, ts_ns, recv_ns, SNAPSHOT if is_book else 0)
     return n
 
 
@@ -129,7 +130,8 @@ def _is_sorted(events: Any, n_bids: int, n: int) -> bool:
 
 
 @kernel
-def _finish(events: Any, n: int, ts_ns: int, recv_ns: int, is_book: bool) -> None:
+def close_run(events: Any, n: int, ts_ns: int, recv_ns: int, first_code: int) -> None:
+    """Make a run of the first `n` events, of which side, price, size and orders are written."""
     for k in range(n):
         event = events[k]
         event.kind = LEVEL
@@ -138,9 +140,8 @@ def _finish(events: Any, n: int, ts_ns: int, recv_ns: int, is_book: bool) -> Non
         event.recv_ns = recv_ns
         event.id = 0
         event.extra = 0.0
-    if is_book:
-        events[0].code |= SNAPSHOT
     if n:
+        events[0].code |= first_code
         events[n - 1].code |= LAST
 
 

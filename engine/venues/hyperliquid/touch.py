@@ -12,8 +12,9 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.events import BUY, LAST, LEVEL, SELL, SNAPSHOT, Event
+from engine.events import BUY, SELL, SNAPSHOT, Event
 from engine.record import f8, i8, kernel, record, zeros
+from engine.venues.hyperliquid.level_parser import close_run
 
 # of a side; a book has 20, and each new touch may add one until the next book forgets them all
 DEEPEST = 512
@@ -107,7 +108,7 @@ def _hear_book(known: Any, events: Any, said: Any) -> int:
     _agree(t, said)
     n = _list(t.bids, BUY, said, 0)
     n = _list(t.asks, SELL, said, n)
-    _close(said, n, t.ts_ns, first.recv_ns, SNAPSHOT)
+    close_run(said, n, t.ts_ns, first.recv_ns, SNAPSHOT)
     return n
 
 
@@ -125,7 +126,7 @@ def _hear_touch(known: Any, events: Any, said: Any) -> int:
     _state(t.bids.touch, events, BUY)
     _state(t.asks.touch, events, SELL)
     n = _agree(t, said)
-    _close(said, n, first.ts_ns, first.recv_ns, 0)
+    close_run(said, n, first.ts_ns, first.recv_ns, 0)
     return n
 
 
@@ -202,17 +203,3 @@ def _say(said: Any, n: int, side: int, px: float, sz: float, orders: int) -> int
     e.sz = sz
     e.ref = orders
     return n + 1
-
-
-@kernel
-def _close(said: Any, n: int, ts_ns: int, recv_ns: int, first_code: int) -> None:
-    """Make a run of the first `n`."""
-    for k in range(n):
-        e = said[k]
-        e.kind = LEVEL
-        e.code = 0
-        e.ts_ns = ts_ns
-        e.recv_ns = recv_ns
-    if n:
-        said[0].code |= first_code
-        said[n - 1].code |= LAST

@@ -233,7 +233,7 @@ def test_an_engine_that_has_ended_is_given_half_the_patience(home, is_reaped):
         then_ns = up_ns() - int(silent_s * 1e9)
         said = dict(asset="HYPE", asset_id=159, run="r", pid=engine.pid, boot=boot())
         write_beat(home, Beat(**said, up_ns=then_ns, live_orders=1, position=0.0, kill_reason=""))
-        return "HYPE" in guards.in_danger(home)
+        return "HYPE" in guards.in_danger(home, read_beats(home))
 
     assert (danger(6.0), danger(11.0)) == (False, True)
     engine.kill()

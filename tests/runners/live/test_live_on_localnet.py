@@ -19,6 +19,7 @@ from engine.runners.live.venue_file import VenueFile, read_venue
 from engine.store.home import Home
 from engine.store.metrics import Metrics
 from engine.venues.hyperliquid.account import Account
+from engine.venues.hyperliquid.amounts import legal_px
 from engine.venues.hyperliquid.asset_ids import asset_id
 from engine.venues.hyperliquid.info import InfoClient
 from engine.venues.hyperliquid.outcome import Filled
@@ -160,7 +161,8 @@ def buy(way: Connection, coin: str, usd: float) -> None:
     assert book is not None
     side = 1 if position(way, coin) >= 0.0 else -1
     best = book.levels[1 if side > 0 else 0][0].px
-    sz, px = round(usd / best, asset.sz_decimals), float(f"{best * (1 + 0.03 * side):.4g}")
+    sz = round(usd / best, asset.sz_decimals)
+    px = legal_px(best * (1 + 0.03 * side), asset.sz_decimals)
     order = limit_order(asset.number, side, px, sz, asset.sz_decimals, tif="Ioc")
     (outcome,) = way.exchange.ask(PlaceOrders([order]))
     assert isinstance(outcome, Filled), outcome
